@@ -1,0 +1,270 @@
+// Package engine loads, decides and persists: a command goes in, its rows are
+// loaded with those of its neighbours in the batch, saga.Decide says what
+// changes, and one transaction writes it. The engine must not know gateways,
+// HTTP or any particular database, and it never calls the network while a
+// transaction is open.
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"kassa/batch"
+	"kassa/checkout"
+	"kassa/saga"
+	"kassa/store"
+)
+
+// Config configures an engine.
+type Config struct {
+	Store store.Store
+	Batch batch.Config
+	Log   *slog.Logger
+}
+
+// Engine decides commands in batches on one store.
+type Engine struct {
+	store    store.Store
+	log      *slog.Logger
+	lane     *batch.Lane[checkout.ID, *call, Reply]
+	ids      idSource // used by the lane's goroutine alone
+	onTasks  func([]checkout.Task)
+	watchers watchers
+}
+
+// Submission is a command with what its caller needs of the answer.
+type Submission struct {
+	Command saga.Command
+	// Key, where it is set, keeps the answer: a repeat gets the same.
+	Key *Key
+	// Render makes the answer that is kept. It must be set with Key, be pure and
+	// depend on the result alone.
+	Render func(saga.Result) (checkout.Answer, error)
+}
+
+// Key is an idempotency key with the hash of the request that uses it.
+type Key struct {
+	checkout.KeyID
+	RequestHash string
+}
+
+// Reply is a decided and committed command's result.
+type Reply struct {
+	saga.Result
+	Answer   *checkout.Answer // where the submission had a Key
+	Replayed bool             // the answer of an earlier call
+
+	run     []checkout.Task // leased to this process by the commit
+	touched []*checkout.Order
+}
+
+type call struct {
+	Submission
+	id checkout.ID
+}
+
+// New makes an engine and starts its lane. Tasks that a commit leases to this
+// process are handed to onTasks, which must not block.
+func New(cfg Config, onTasks func([]checkout.Task)) *Engine {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	e := &Engine{store: cfg.Store, log: cfg.Log, onTasks: onTasks}
+	e.lane = batch.New(e.watched(cfg.Batch), batch.Committer[checkout.ID, *call, Reply](e))
+	return e
+}
+
+// watched logs what goes wrong in the lane beside whatever else is told of it.
+func (e *Engine) watched(cfg batch.Config) batch.Config {
+	next := cfg.OnTrouble
+	cfg.OnTrouble = func(class batch.Class, err error) {
+		e.log.Warn("a batch could not be committed", "class", class.String(), "error", err)
+		if next != nil {
+			next(class, err)
+		}
+	}
+	return cfg
+}
+
+// Submit decides a command and returns when its effect is durable. A refusal is a
+// *checkout.Error. A caller who leaves does not cancel the command.
+func (e *Engine) Submit(ctx context.Context, s Submission) (Reply, error) {
+	reply, err := e.lane.Submit(ctx, &call{Submission: s})
+	if err != nil {
+		return Reply{}, asRefusal(err)
+	}
+	return reply, nil
+}
+
+// Do submits a command that keeps no answer.
+func (e *Engine) Do(ctx context.Context, c saga.Command) (saga.Result, error) {
+	reply, err := e.Submit(ctx, Submission{Command: c})
+	return reply.Result, err
+}
+
+// Waiting is the number of commands in the queue.
+func (e *Engine) Waiting() int { return e.lane.Waiting() }
+
+// Close takes no more commands and answers those that wait.
+func (e *Engine) Close(ctx context.Context) error { return e.lane.Close(ctx) }
+
+// asRefusal turns what passes by itself into "overloaded": the caller tries
+// again, and an idempotency key makes that safe.
+func asRefusal(err error) error {
+	switch {
+	case errors.Is(err, batch.ErrFull), errors.Is(err, batch.ErrClosed):
+		return checkout.Refuse(checkout.CodeOverloaded, "too much is going on; try again in a second")
+	case errors.Is(err, batch.ErrUnresolved):
+		return checkout.Refuse(checkout.CodeOverloaded, "the database did not say whether this was done; repeat the request with the same key to learn it")
+	case errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrRetry), errors.Is(err, store.ErrUnknownCommit):
+		return checkout.Refuse(checkout.CodeOverloaded, "the database cannot be reached or is busy; try again")
+	}
+	return err
+}
+
+// NewID makes the id of a batch.
+func (e *Engine) NewID() checkout.ID { return e.ids.next(time.Now()) }
+
+// Classify tells what a store's error makes certain.
+func (e *Engine) Classify(err error) batch.Class {
+	switch {
+	case errors.Is(err, store.ErrUnknownCommit):
+		return batch.Unknown
+	case errors.Is(err, store.ErrRetry):
+		return batch.Retry
+	case errors.Is(err, store.ErrUnavailable):
+		return batch.Unavailable
+	}
+	return batch.Definite
+}
+
+// Fence resolves an unknown commit.
+func (e *Engine) Fence(ctx context.Context, id checkout.ID) (bool, error) {
+	return e.store.Fence(ctx, id)
+}
+
+// Committed hands the tasks of a committed batch to their runner and wakes those
+// who wait for its orders.
+func (e *Engine) Committed(outcomes []batch.Outcome[Reply]) {
+	for i := range outcomes {
+		if run := outcomes[i].Result.run; len(run) > 0 {
+			e.onTasks(run)
+		}
+		for _, o := range outcomes[i].Result.touched {
+			e.watchers.notify(o)
+		}
+	}
+}
+
+// Commit loads, decides and persists one batch.
+func (e *Engine) Commit(ctx context.Context, id checkout.ID, calls []*call) ([]batch.Outcome[Reply], error) {
+	tx, err := e.store.Begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer e.rollback(tx)
+	set := newWorkset()
+	if err := load(ctx, tx, set.state, calls); err != nil {
+		return nil, err
+	}
+	outcomes := make([]batch.Outcome[Reply], len(calls))
+	for i, c := range calls {
+		outcomes[i] = e.decide(set, c)
+	}
+	save := set.save(id)
+	if save == nil {
+		return outcomes, nil
+	}
+	for i := range outcomes {
+		set.final(&outcomes[i].Result)
+	}
+	return outcomes, tx.Commit(ctx, save)
+}
+
+func (e *Engine) rollback(tx store.Tx) {
+	if err := tx.Rollback(context.WithoutCancel(context.Background())); err != nil {
+		e.log.Warn("a transaction could not be rolled back", "error", err)
+	}
+}
+
+// load reads what the commands need: once, and once more for what only the first
+// rows tell.
+func load(ctx context.Context, tx store.Tx, state *saga.State, calls []*call) error {
+	for range 2 {
+		var keys saga.Keys
+		for _, c := range calls {
+			keys.Add(needs(state, c))
+		}
+		keys = state.Missing(keys)
+		if keys.Empty() && !state.Now.IsZero() {
+			return nil
+		}
+		if err := tx.Load(ctx, keys, state); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func needs(state *saga.State, c *call) saga.Keys {
+	keys := saga.Needs(state, c.Command)
+	if c.Key != nil {
+		keys.Answers = append(keys.Answers, c.Key.KeyID)
+	}
+	return keys
+}
+
+// decide applies one command to the working set. A refusal leaves no trace.
+func (e *Engine) decide(set *workset, c *call) batch.Outcome[Reply] {
+	missing := set.state.Missing(needs(set.state, c))
+	if !missing.Empty() {
+		return batch.Outcome[Reply]{Deferred: true}
+	}
+	if reply, err, done := replay(set.state, c.Key); done {
+		return batch.Outcome[Reply]{Result: reply, Err: err}
+	}
+	changes, result, err := saga.Decide(set.state, e.ids.next(set.state.Now), c.Command)
+	if err != nil {
+		return batch.Outcome[Reply]{Err: err}
+	}
+	reply := Reply{Result: result}
+	if c.Key != nil {
+		answer, err := c.Render(result)
+		if err != nil {
+			return batch.Outcome[Reply]{Err: fmt.Errorf("engine: render an answer: %w", err)}
+		}
+		reply.Answer = &answer
+		set.keep(c.Key, answer)
+	}
+	set.apply(changes)
+	reply.run = changes.Tasks
+	reply.touched = changes.Orders
+	return batch.Outcome[Reply]{Result: reply}
+}
+
+// idSource makes version 7 UUIDs that count up within a millisecond, so that the
+// rows of one process sort by their making and numbers read off them differ.
+type idSource struct {
+	lastMS int64
+	seq    uint16
+}
+
+func (s *idSource) next(at time.Time) checkout.ID {
+	var random [10]byte
+	_, _ = rand.Read(random[:]) // crypto/rand.Read never fails (Go 1.24)
+	ms := at.UnixMilli()
+	if ms <= s.lastMS {
+		s.seq++
+		if s.seq > 0xfff {
+			s.lastMS, s.seq = s.lastMS+1, 0
+		}
+	} else {
+		s.lastMS, s.seq = ms, 0
+	}
+	random[0], random[1] = byte(s.seq>>8), byte(s.seq)
+	return checkout.NewID(time.UnixMilli(s.lastMS), random)
+}

@@ -1,0 +1,316 @@
+// Package tasks runs what committed decisions owe: it leases tasks, runs the
+// handler that is registered for each kind, and sweeps up holds and orders whose
+// time is over. It must not know gateways or the rules of the saga: a handler
+// does the work and submits its result as a command.
+package tasks
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"kassa/checkout"
+	"kassa/engine"
+	"kassa/saga"
+	"kassa/store"
+)
+
+// Handler does one task and submits its result. Its context ends well before the
+// task's lease. An error means that the result could not be committed: the task
+// stays, and is run again when its lease has ended.
+type Handler func(ctx context.Context, t checkout.Task) error
+
+// Source is what the runner needs of a store.
+type Source interface {
+	ClaimTasks(ctx context.Context, lease checkout.ID, limit int, duration time.Duration) ([]checkout.Task, error)
+	ReleaseTask(ctx context.Context, id, lease checkout.ID) error
+	DueHolds(ctx context.Context, limit int) ([]string, error)
+	DueOrders(ctx context.Context, since time.Time, limit int) ([]store.DueOrder, time.Time, error)
+	PurgeAnswers(ctx context.Context, before time.Time, limit int) (int, error)
+}
+
+// Config configures a runner.
+type Config struct {
+	Source   Source
+	Engine   *engine.Engine
+	Handlers map[checkout.TaskKind]Handler
+	Workers  int           // tasks that run at once; 64 by default
+	Queue    int           // leased tasks that wait for a worker; 4,096 by default
+	Poll     time.Duration // pause between claims of due tasks; 500 ms by default
+	Sweep    time.Duration // pause between sweeps; 1 s by default
+	Retain   time.Duration // how long answers are kept for their keys; 48 h by default
+	OnRun    func(kind checkout.TaskKind, took time.Duration, err error)
+	Log      *slog.Logger
+}
+
+func (c Config) withDefaults() Config {
+	if c.Workers == 0 {
+		c.Workers = 64
+	}
+	if c.Queue == 0 {
+		c.Queue = 4096
+	}
+	if c.Poll == 0 {
+		c.Poll = 500 * time.Millisecond
+	}
+	if c.Sweep == 0 {
+		c.Sweep = time.Second
+	}
+	if c.Retain == 0 {
+		c.Retain = 48 * time.Hour
+	}
+	if c.OnRun == nil {
+		c.OnRun = func(checkout.TaskKind, time.Duration, error) {}
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+// Runner runs tasks until it is closed.
+type Runner struct {
+	cfg   Config
+	queue chan checkout.Task
+	stop  context.CancelFunc
+	ctx   context.Context // ends the loops; running handlers end by themselves
+	loops sync.WaitGroup
+	work  sync.WaitGroup
+	free  chan struct{} // one token for each idle worker
+}
+
+// New makes a runner; Enqueue may be called at once, Start begins the work.
+func New(cfg Config) *Runner {
+	cfg = cfg.withDefaults()
+	ctx, stop := context.WithCancel(context.Background())
+	return &Runner{cfg: cfg, queue: make(chan checkout.Task, cfg.Queue), ctx: ctx, stop: stop, free: make(chan struct{}, cfg.Workers)}
+}
+
+// Bind sets the engine and the handlers, which are made after the runner because
+// the engine hands its tasks to Enqueue.
+func (r *Runner) Bind(e *engine.Engine, handlers map[checkout.TaskKind]Handler) {
+	r.cfg.Engine, r.cfg.Handlers = e, handlers
+}
+
+// Enqueue takes tasks that a commit leased to this process. It never blocks: what
+// finds the queue full is run when its lease has ended.
+func (r *Runner) Enqueue(tasks []checkout.Task) {
+	for _, t := range tasks {
+		if t.LeaseID.IsZero() {
+			continue
+		}
+		select {
+		case r.queue <- t:
+		default:
+			r.cfg.Log.Warn("the task queue is full; the task waits for its lease to end", "task", t.ID, "kind", t.Kind)
+		}
+	}
+}
+
+// Start begins to run tasks and to sweep.
+func (r *Runner) Start() {
+	r.loops.Add(3)
+	go r.dispatch()
+	go r.every(r.cfg.Poll, r.claim)
+	go r.every(r.cfg.Sweep, r.sweeper())
+}
+
+// Close stops taking tasks, gives back those that have not begun, and waits for
+// the running ones as long as ctx lasts.
+func (r *Runner) Close(ctx context.Context) error {
+	r.stop()
+	r.loops.Wait()
+	for {
+		select {
+		case t := <-r.queue:
+			if err := r.cfg.Source.ReleaseTask(ctx, t.ID, t.LeaseID); err != nil {
+				r.cfg.Log.Warn("a task could not be given back", "task", t.ID, "error", err)
+			}
+			continue
+		default:
+		}
+		break
+	}
+	done := make(chan struct{})
+	go func() { r.work.Wait(); close(done) }()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("tasks: some were still running: %w", ctx.Err())
+	}
+}
+
+// dispatch hands queued tasks to workers, of which there are at most Workers.
+func (r *Runner) dispatch() {
+	defer r.loops.Done()
+	for {
+		select {
+		case r.free <- struct{}{}:
+		case <-r.ctx.Done():
+			return
+		}
+		select {
+		case t := <-r.queue:
+			r.work.Add(1)
+			go r.run(t)
+		case <-r.ctx.Done():
+			return
+		}
+	}
+}
+
+// margin is what a handler leaves of the lease for its result to be committed.
+const margin = checkout.TaskLease / 2
+
+func (r *Runner) run(t checkout.Task) {
+	defer func() { <-r.free; r.work.Done() }()
+	ctx, cancel := context.WithTimeout(context.Background(), margin)
+	defer cancel()
+	start := time.Now()
+	err := r.handle(ctx, t)
+	r.cfg.OnRun(t.Kind, time.Since(start), err)
+	if err != nil {
+		r.cfg.Log.Error("a task's result could not be committed; it runs again when its lease has ended",
+			"task", t.ID, "kind", t.Kind, "order_id", t.OrderID, "error", err)
+	}
+}
+
+func (r *Runner) handle(ctx context.Context, t checkout.Task) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("tasks: handler of %s panicked: %v", t.Kind, p)
+		}
+	}()
+	handler, ok := r.cfg.Handlers[t.Kind]
+	if !ok {
+		return fmt.Errorf("tasks: no handler is registered for %s", t.Kind)
+	}
+	return handler(ctx, t)
+}
+
+// every runs a job with a pause between two runs. The pause varies by a quarter,
+// so that processes do not march in step.
+func (r *Runner) every(pause time.Duration, job func(context.Context)) {
+	defer r.loops.Done()
+	for {
+		varied := pause*7/8 + time.Duration(rand.Int64N(int64(pause)/4)) //nolint:gosec // jitter is no secret
+		select {
+		case <-time.After(varied):
+			job(r.ctx)
+		case <-r.ctx.Done():
+			return
+		}
+	}
+}
+
+// claim leases due tasks as long as there is room for them.
+func (r *Runner) claim(ctx context.Context) {
+	for ctx.Err() == nil {
+		room := min(cap(r.queue)-len(r.queue), 2*r.cfg.Workers)
+		if room <= 0 {
+			return
+		}
+		var random [10]byte
+		for i := range random {
+			random[i] = byte(rand.Uint32()) //nolint:gosec // a lease is no secret
+		}
+		tasks, err := r.cfg.Source.ClaimTasks(ctx, checkout.NewID(time.Now(), random), room, checkout.TaskLease)
+		if err != nil {
+			r.complain(ctx, "due tasks could not be claimed", err)
+			return
+		}
+		r.Enqueue(tasks)
+		if len(tasks) < room {
+			return
+		}
+	}
+}
+
+func (r *Runner) complain(ctx context.Context, what string, err error) {
+	if ctx.Err() == nil {
+		r.cfg.Log.Error(what, "error", err)
+	}
+}
+
+// sweepLimit bounds one sweep; what is left comes with the next.
+const sweepLimit = 1000
+
+// sweeper returns the job that ends what has outlived its time. It remembers up
+// to where all orders have ended, so that it reads only what is new.
+func (r *Runner) sweeper() func(context.Context) {
+	var since, purged time.Time
+	return func(ctx context.Context) {
+		r.expireHolds(ctx)
+		since = r.expireOrders(ctx, since)
+		if time.Since(purged) > time.Minute {
+			r.purge(ctx)
+			purged = time.Now()
+		}
+	}
+}
+
+func (r *Runner) expireHolds(ctx context.Context) {
+	sessions, err := r.cfg.Source.DueHolds(ctx, sweepLimit)
+	if err != nil {
+		r.complain(ctx, "holds that are over could not be read", err)
+		return
+	}
+	commands := make([]saga.Command, len(sessions))
+	for i, s := range sessions {
+		commands[i] = saga.ExpireHold{SessionID: s}
+	}
+	r.submit(ctx, commands)
+}
+
+// overlap is how far behind the clock the sweep's memory stays: a commit may
+// become visible after a row with a later time.
+const overlap = time.Minute
+
+func (r *Runner) expireOrders(ctx context.Context, since time.Time) time.Time {
+	due, now, err := r.cfg.Source.DueOrders(ctx, since, sweepLimit)
+	if err != nil {
+		r.complain(ctx, "orders that are over could not be read", err)
+		return since
+	}
+	commands := make([]saga.Command, len(due))
+	for i, o := range due {
+		commands[i] = saga.ExpireOrder{OrderID: o.ID}
+	}
+	r.submit(ctx, commands)
+	next := now.Add(-overlap)
+	if len(due) > 0 && due[0].ExpiresAt.Before(next) {
+		next = due[0].ExpiresAt.Add(-time.Microsecond)
+	}
+	return next
+}
+
+// submit sends commands all at once, so that they share a batch.
+func (r *Runner) submit(ctx context.Context, commands []saga.Command) {
+	var wg sync.WaitGroup
+	for _, c := range commands {
+		wg.Go(func() {
+			if _, err := r.cfg.Engine.Do(ctx, c); err != nil && ctx.Err() == nil {
+				r.cfg.Log.Warn("a sweep's command was not done; the next sweep tries again", "error", err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func (r *Runner) purge(ctx context.Context) {
+	const chunk, chunks = 5000, 20
+	for range chunks {
+		n, err := r.cfg.Source.PurgeAnswers(ctx, time.Now().Add(-r.cfg.Retain), chunk)
+		if err != nil {
+			r.complain(ctx, "old answers could not be purged", err)
+			return
+		}
+		if n < chunk {
+			return
+		}
+	}
+}
