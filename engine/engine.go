@@ -62,10 +62,8 @@ type Reply struct {
 	touched []*checkout.Order
 }
 
-type call struct {
-	Submission
-	id checkout.ID
-}
+// call is a submission on its way through the lane.
+type call struct{ Submission }
 
 // New makes an engine and starts its lane. Tasks that a commit leases to this
 // process are handed to onTasks, which must not block.
@@ -224,7 +222,7 @@ func (e *Engine) decide(set *workset, c *call) batch.Outcome[Reply] {
 	if !missing.Empty() {
 		return batch.Outcome[Reply]{Deferred: true}
 	}
-	if reply, err, done := replay(set.state, c.Key); done {
+	if reply, done, err := replay(set.state, c.Key); done {
 		return batch.Outcome[Reply]{Result: reply, Err: err}
 	}
 	changes, result, err := saga.Decide(set.state, e.ids.next(set.state.Now), c.Command)

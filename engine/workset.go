@@ -115,18 +115,18 @@ func (w *workset) setLevel(l checkout.Level) {
 }
 
 // replay answers a call whose idempotency key is known.
-func replay(s *saga.State, key *Key) (reply Reply, err error, done bool) {
+func replay(s *saga.State, key *Key) (reply Reply, done bool, err error) {
 	if key == nil {
-		return Reply{}, nil, false
+		return Reply{}, false, nil
 	}
 	kept := s.Answers[key.KeyID]
 	if kept == nil {
-		return Reply{}, nil, false
+		return Reply{}, false, nil
 	}
 	if kept.RequestHash != key.RequestHash {
-		return Reply{}, checkout.Refuse(checkout.CodeKeyReused, "this Idempotency-Key was used with another request; use a new one"), true
+		return Reply{}, true, checkout.Refuse(checkout.CodeKeyReused, "this Idempotency-Key was used with another request; use a new one")
 	}
-	return Reply{Answer: &kept.Answer, Replayed: true}, nil, true
+	return Reply{Answer: &kept.Answer, Replayed: true}, true, nil
 }
 
 // keep remembers an answer for its key. An answer that says "not yet" is not

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"context"
+
+	"kassa/app"
+	"kassa/gateway/manual"
+	"kassa/gateway/stripe"
+	"kassa/store"
+	"kassa/store/memory"
+	"kassa/store/postgres"
+	"kassa/store/sqlite"
+)
+
+// adapters is the list of adapters: one line for each.
+var adapters = app.Adapters{
+	Stores: map[string]app.StoreAdapter{
+		"memory":     func(context.Context, app.StoreConfig) (store.Store, error) { return memory.New(memory.Config{}), nil },
+		"sqlite":     openSQLite,
+		"postgres":   openPostgres,
+		"postgresql": openPostgres,
+	},
+	Gateways: map[string]app.GatewayAdapter{
+		"stripe": app.Gateway(stripe.New),
+		"manual": app.Gateway(manual.New),
+	},
+}
+
+func openSQLite(ctx context.Context, c app.StoreConfig) (store.Store, error) {
+	return sqlite.Open(ctx, sqlite.Config{Path: c.Path, ReadOnly: c.ReadOnly})
+}
+
+func openPostgres(ctx context.Context, c app.StoreConfig) (store.Store, error) {
+	return postgres.Open(ctx, postgres.Config{URL: c.URL, MaxConns: c.MaxConns})
+}

@@ -1,0 +1,55 @@
+// Command kassa is the checkout engine: it serves, migrates, audits, and runs a
+// demo shop. It must not know more than flags: package app does the work.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+type commands struct {
+	Demo    demoCommand    `cmd:"" help:"Run a demo shop: nothing to install, sandbox gateways, a catalogue."`
+	Serve   serveCommand   `cmd:"" help:"Serve checkouts by a configuration."`
+	Migrate migrateCommand `cmd:"" help:"Bring the database's schema up to this version."`
+	Audit   auditCommand   `cmd:"" help:"Check every law of the checkout on the live database."`
+	Config  configCommand  `cmd:"" help:"Print the configuration that is in force, with secrets masked."`
+	Keys    keysCommand    `cmd:"" help:"Make, list and revoke API keys."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var cli commands
+	command := kong.Parse(&cli,
+		kong.Name("kassa"),
+		kong.Description("Kassa holds the stock, takes the payment and makes the order, and never ends with only two of the three."),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.UsageOnError(),
+	)
+	if err := command.Run(); err != nil {
+		stop()
+		fmt.Fprintln(os.Stderr, "kassa:", err)
+		os.Exit(1)
+	}
+}
+
+// drain is how long a stopping process may take to finish what it has begun.
+const drain = 30 * time.Second
+
+type versionCommand struct{}
+
+// Run prints the version.
+func (versionCommand) Run() error {
+	fmt.Println("kassa", version)
+	return nil
+}
