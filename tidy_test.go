@@ -49,8 +49,8 @@ var table = map[string]row{
 	// What carries an order through.
 	"batch":    {none, none},
 	"engine":   {pure + "batch store hold telemetry", anything},
-	"tasks":    {pure + "engine telemetry", anything},
-	"payments": {pure + "engine tasks gateway telemetry", anything},
+	"tasks":    {pure + "engine store telemetry", anything},
+	"payments": {pure + "engine tasks store gateway telemetry", anything},
 	"outbox":   {pure + "store broker telemetry", anything},
 	"catalog":  {pure + "store telemetry", anything},
 	"invoice":  {pure + "telemetry", anything},

@@ -63,13 +63,19 @@ func Run(ctx context.Context, cfg Config, adapters Adapters, log *slog.Logger, s
 	}
 	metrics := telemetry.NewMetrics(func() int { return a.Engine.Waiting() })
 	a.startEngine(accounts, metrics)
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", cfg.Listen, err)
+	}
+	a.URL = "http://" + listener.Addr().String()
+	if cfg.PublicURL == "" {
+		cfg.PublicURL = a.URL
+	}
 	handler, err := a.handler(ctx, cfg, accounts, metrics)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, listener.Close())
 	}
-	if err := a.listen(ctx, cfg.Listen, withShop(handler, shop)); err != nil {
-		return nil, err
-	}
+	a.serve(listener, withShop(handler, shop))
 	a.runner.Start()
 	log.Info("kassa serves", "url", a.URL, "store", maskURL(cfg.Store.URL), "gateways", cfg.accountOrder())
 	return a, nil
@@ -168,19 +174,13 @@ func withShop(api, shop http.Handler) http.Handler {
 	return mux
 }
 
-func (a *App) listen(ctx context.Context, address string, handler http.Handler) error {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
-	if err != nil {
-		return fmt.Errorf("listen on %s: %w", address, err)
-	}
-	a.URL = "http://" + listener.Addr().String()
+func (a *App) serve(listener net.Listener, handler http.Handler) {
 	a.server = newServer(handler, a.log)
 	go func() {
 		if err := a.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			a.failed <- err
 		}
 	}()
-	return nil
 }
 
 // newServer has a limit on every way in which a client can take its time.

@@ -24,7 +24,8 @@ import (
 type Config struct {
 	// Listen is the address of the API: 127.0.0.1:8080 by default.
 	Listen string `koanf:"listen"`
-	// PublicURL is how buyers' browsers reach this process.
+	// PublicURL is how buyers' browsers reach this process; by default the address
+	// it listens on.
 	PublicURL string `koanf:"public_url"`
 	// CheckoutURL is the page that takes a buyer through the payment; {order_id}
 	// and {order_token} are filled in. By default the page of this process.

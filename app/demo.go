@@ -160,7 +160,6 @@ func demoConfig(options DemoOptions, sandboxURL, webhookSecret string) (Config, 
 	}
 	cfg := DefaultConfig()
 	cfg.Listen = options.Addr
-	cfg.PublicURL = "http://" + options.Addr
 	cfg.Store.URL = "sqlite:" + path
 	cfg.Log = Log{Level: "info", Format: "text"}
 	cfg.Gateways = map[string]map[string]any{

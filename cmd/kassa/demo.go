@@ -41,7 +41,7 @@ Kassa demo
 A first order:
 
   curl -s %[6]s/checkout -H 'Authorization: Bearer %[7]s' -H 'Content-Type: application/json' -d '{
-    "items": [{"sku": "BOOK-001", "qty": 1}], "currency": "INR",
+    "items": [{"sku": "MUG-STONE", "qty": 1}], "currency": "INR",
     "customer": {"email": "asha@example.com", "name": "Asha Rao"},
     "shipping_address": {"name": "Asha Rao", "line1": "12 MG Road", "city": "Bengaluru", "state": "KA", "postal_code": "560001", "country": "IN"}
   }'

@@ -1,0 +1,60 @@
+package app_test
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"kassa/app"
+)
+
+// The README's tour is run as it stands there.
+func TestTour(t *testing.T) {
+	t.Parallel()
+	if raceEnabled && testing.Short() {
+		t.Skip("SQLite is slow under the race detector: the run without it has this test")
+	}
+	readme, err := os.ReadFile("../README.md")
+	require.NoError(t, err)
+	tour := regexp.MustCompile("(?s)```sh tour\n(.*?)```").FindSubmatch(readme)
+	require.NotNil(t, tour, "README.md has no ```sh tour block")
+
+	d := startDemo(t, t.TempDir())
+	cmd := exec.CommandContext(t.Context(), "bash", "-eu", "-c", string(tour[1]))
+	cmd.Env = append(os.Environ(), "SHOP="+d.URL)
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	text := string(out)
+	require.Contains(t, text, `"status":"PENDING"`)
+	require.Contains(t, text, `"status":"FAILED"`)
+	require.Equal(t, 1, strings.Count(text, `"status":"CONFIRMED"`), "%s", text)
+	require.Contains(t, text, "order.confirmed")
+
+	charged := 0
+	for _, p := range d.Sandbox.Ledger().Payments {
+		if p.Captured > 0 {
+			charged++
+			require.Equal(t, int64(99800), p.Captured)
+		}
+	}
+	require.Equal(t, 1, charged, "three initiates with one key charge once")
+}
+
+func startDemo(t *testing.T, data string) *app.Demo {
+	t.Helper()
+	log := slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelError}))
+	d, err := app.RunDemo(t.Context(), app.DemoOptions{Addr: "127.0.0.1:0", Data: data}, adapters, log)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), bound)
+		defer cancel()
+		require.NoError(t, d.Close(ctx))
+	})
+	return d
+}
