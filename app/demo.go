@@ -165,7 +165,7 @@ func demoConfig(options DemoOptions, sandboxURL, webhookSecret string) (Config, 
 	cfg.Gateways = map[string]map[string]any{
 		"stripe": {
 			"kind": "stripe", "secret_key": "sk_test_sandbox", "webhook_secrets": []string{webhookSecret},
-			"base_url": sandboxURL, "methods": []string{"card", "upi", "wallet"},
+			"base_url": sandboxURL, "methods": []string{"card", "wallet"},
 		},
 		"transfer": {"kind": "manual", "hold_ttl": "168h"},
 	}

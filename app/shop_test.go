@@ -124,7 +124,7 @@ func config(storeURL string, g *gatewayServer) app.Config {
 	cfg.Gateways = map[string]map[string]any{
 		"stripe": {
 			"secret_key": "sk_test_sandbox", "webhook_secrets": []string{webhookSecret},
-			"base_url": g.URL, "methods": []string{"card", "upi", "wallet"},
+			"base_url": g.URL, "methods": []string{"card", "wallet"},
 		},
 		"transfer": {"kind": "manual"},
 	}
