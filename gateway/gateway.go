@@ -58,7 +58,7 @@ type Gateway interface {
 
 	// Close ends an open attempt, so that the buyer cannot pay any more, and
 	// reports its final state, which may be that it had already succeeded.
-	// ErrUnsupported where the gateway has no such call.
+	// An *Error of kind Unsupported where the gateway has no such call.
 	Close(ctx context.Context, req ActRequest) (checkout.PaymentReport, error)
 
 	// Capture takes authorised money: req.Amount, in full. Capturing what is
@@ -199,8 +199,11 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// KindOf reads the kind of an error; what has none is Unknown.
+// KindOf reads the kind of an error; what has none is Unknown, and no error is "".
 func KindOf(err error) Kind {
+	if err == nil {
+		return ""
+	}
 	var e *Error
 	if errors.As(err, &e) {
 		return e.Kind
