@@ -25,7 +25,7 @@ type StoreAdapter func(ctx context.Context, cfg StoreConfig) (store.Store, error
 type StoreConfig struct {
 	URL      string // as configured
 	Path     string // what follows the scheme, for stores that are files
-	MaxConns int
+	MaxConns int32
 	ReadOnly bool // beside a serving process, for the audit
 }
 

@@ -47,7 +47,7 @@ type Config struct {
 type Store struct {
 	// URL is postgres://…, sqlite:PATH, or memory: for a trial that keeps nothing.
 	URL      string `koanf:"url"`
-	MaxConns int    `koanf:"max_conns"` // of the database's server; 0: the adapter's default
+	MaxConns int32  `koanf:"max_conns"` // of the database's server; 0: the adapter's default
 }
 
 // LockLimits caps the units that a buyer may hold without an order; 0: no cap.

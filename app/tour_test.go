@@ -33,7 +33,7 @@ func TestTour(t *testing.T) {
 	text := string(out)
 	require.Contains(t, text, `"status":"PENDING"`)
 	require.Contains(t, text, `"status":"FAILED"`)
-	require.Equal(t, 1, strings.Count(text, `"status":"CONFIRMED"`), "%s", text)
+	require.Equal(t, 2, strings.Count(text, `"status":"CONFIRMED"`), "the order and its timeline: %s", text)
 	require.Contains(t, text, "order.confirmed")
 
 	charged := 0

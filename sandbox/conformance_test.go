@@ -93,11 +93,11 @@ func TestAnswersConform(t *testing.T) {
 	b := newBench(t)
 	check := func(status int, method, path string, form url.Values) map[string]any {
 		t.Helper()
-		resp, body := b.raw(method, path, "", form)
-		require.Equal(t, status, resp.StatusCode, "%s %s: %s", method, path, body)
-		requireConforms(t, body)
+		answer := b.raw(method, path, "", form)
+		require.Equal(t, status, answer.status, "%s %s: %s", method, path, answer.body)
+		requireConforms(t, answer.body)
 		var o map[string]any
-		require.NoError(t, json.Unmarshal(body, &o))
+		require.NoError(t, json.Unmarshal(answer.body, &o))
 		return o
 	}
 	card := func(token string, more ...string) url.Values {

@@ -136,12 +136,10 @@ func TestFaultRules(t *testing.T) {
 		Fault{Name: "error_502", Operation: "payment_intents.get", Times: 2}))
 	var statuses []int
 	for range 3 {
-		resp, _ := b.raw("POST", "/v1/payment_intents", "", intentForm())
-		statuses = append(statuses, resp.StatusCode)
+		statuses = append(statuses, b.raw("POST", "/v1/payment_intents", "", intentForm()).status)
 	}
 	for range 3 {
-		resp, _ := b.raw("GET", "/v1/payment_intents/pi_x", "", nil)
-		statuses = append(statuses, resp.StatusCode)
+		statuses = append(statuses, b.raw("GET", "/v1/payment_intents/pi_x", "", nil).status)
 	}
 	require.Equal(t, []int{200, 500, 200, 502, 502, 404}, statuses)
 	list := b.sandbox.faults.list()
@@ -155,8 +153,7 @@ func TestProbabilityFollowsTheSeed(t *testing.T) {
 		b := newBench(t)
 		require.NoError(t, b.sandbox.SetFaults(Fault{Name: "error_500", Operation: "*", Probability: 0.5}))
 		for range 40 {
-			resp, _ := b.raw("GET", "/v1/refunds", "", nil)
-			pattern += string("ab"[resp.StatusCode/500])
+			pattern += string("ab"[b.raw("GET", "/v1/refunds", "", nil).status/500])
 		}
 		return pattern
 	}

@@ -138,19 +138,21 @@ func (b *bench) drain() {
 	require.NoError(b.t, b.sandbox.Drain(ctx))
 }
 
+// answer is what came back, read to its end.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
 // raw is one request without a client library.
-func (b *bench) raw(method, path, key string, form url.Values) (*http.Response, []byte) {
+func (b *bench) raw(method, path, key string, form url.Values) answer {
 	b.t.Helper()
 	return b.send(method, path, key, form.Encode())
 }
 
-// rawBody POSTs a body that need not be a proper form.
-func (b *bench) rawBody(path, body string) (*http.Response, []byte) {
-	b.t.Helper()
-	return b.send(http.MethodPost, path, "", body)
-}
-
-func (b *bench) send(method, path, key, sent string) (*http.Response, []byte) {
+// send is raw with a body that need not be a proper form.
+func (b *bench) send(method, path, key, sent string) answer {
 	b.t.Helper()
 	req, err := http.NewRequestWithContext(b.t.Context(), method, b.server.URL+path, strings.NewReader(sent))
 	require.NoError(b.t, err)
@@ -164,7 +166,7 @@ func (b *bench) send(method, path, key, sent string) (*http.Response, []byte) {
 	body, err := io.ReadAll(resp.Body)
 	require.NoError(b.t, err)
 	require.NoError(b.t, resp.Body.Close())
-	return resp, body
+	return answer{status: resp.StatusCode, header: resp.Header, body: body}
 }
 
 // refusal is the error in an answer.
@@ -176,7 +178,7 @@ func refusal(t *testing.T, body []byte) apiError {
 	return *envelope.Error
 }
 
-// intentParams are those of a card payment of 50.00 INR that is confirmed at once.
+// cardIntent is the request for a card payment of 50.00 INR that is confirmed at once.
 func cardIntent(method string) *stripe.PaymentIntentCreateParams {
 	return &stripe.PaymentIntentCreateParams{Amount: stripe.Int64(5000), Currency: stripe.String("inr"), Confirm: stripe.Bool(true),
 		PaymentMethod: stripe.String(method), PaymentMethodTypes: []*string{stripe.String("card")}}

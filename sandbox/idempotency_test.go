@@ -23,51 +23,51 @@ func intentForm(more ...string) url.Values {
 func TestIdempotentReplay(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	first, body := b.raw("POST", "/v1/payment_intents", "k1", intentForm())
-	require.Equal(t, http.StatusOK, first.StatusCode)
-	require.Empty(t, first.Header.Get("Idempotent-Replayed"))
-	again, replay := b.raw("POST", "/v1/payment_intents", "k1", intentForm())
-	require.Equal(t, http.StatusOK, again.StatusCode)
-	require.Equal(t, "true", again.Header.Get("Idempotent-Replayed"))
-	require.Equal(t, first.Header.Get("Request-Id"), again.Header.Get("Original-Request"))
-	require.NotEqual(t, first.Header.Get("Request-Id"), again.Header.Get("Request-Id"))
-	require.Equal(t, string(body), string(replay))
+	first := b.raw("POST", "/v1/payment_intents", "k1", intentForm())
+	require.Equal(t, http.StatusOK, first.status)
+	require.Empty(t, first.header.Get("Idempotent-Replayed"))
+	again := b.raw("POST", "/v1/payment_intents", "k1", intentForm())
+	require.Equal(t, http.StatusOK, again.status)
+	require.Equal(t, "true", again.header.Get("Idempotent-Replayed"))
+	require.Equal(t, first.header.Get("Request-Id"), again.header.Get("Original-Request"))
+	require.NotEqual(t, first.header.Get("Request-Id"), again.header.Get("Request-Id"))
+	require.Equal(t, string(first.body), string(again.body))
 	require.Equal(t, int64(5000), b.truth().Captured)
 
-	resp, body := b.raw("POST", "/v1/payment_intents", "k1", intentForm("amount", "6000"))
-	require.Equal(t, http.StatusBadRequest, resp.StatusCode)
-	require.Equal(t, idempotencyError, refusal(t, body).Type)
-	resp, body = b.raw("POST", "/v1/refunds", "k1", url.Values{"payment_intent": {b.truth().ID}})
-	require.Equal(t, http.StatusBadRequest, resp.StatusCode)
-	require.Contains(t, refusal(t, body).Message, "same endpoint")
+	answer := b.raw("POST", "/v1/payment_intents", "k1", intentForm("amount", "6000"))
+	require.Equal(t, http.StatusBadRequest, answer.status)
+	require.Equal(t, idempotencyError, refusal(t, answer.body).Type)
+	answer = b.raw("POST", "/v1/refunds", "k1", url.Values{"payment_intent": {b.truth().ID}})
+	require.Equal(t, http.StatusBadRequest, answer.status)
+	require.Contains(t, refusal(t, answer.body).Message, "same endpoint")
 	require.Equal(t, int64(5000), b.truth().Captured)
 
 	b.sandbox.Advance(24*time.Hour - time.Minute)
-	resp, _ = b.raw("POST", "/v1/payment_intents", "k1", intentForm())
-	require.Equal(t, "true", resp.Header.Get("Idempotent-Replayed"))
+	answer = b.raw("POST", "/v1/payment_intents", "k1", intentForm())
+	require.Equal(t, "true", answer.header.Get("Idempotent-Replayed"))
 	b.sandbox.Advance(time.Minute)
-	resp, _ = b.raw("POST", "/v1/payment_intents", "k1", intentForm())
-	require.Empty(t, resp.Header.Get("Idempotent-Replayed"), "after 24 hours the key is forgotten")
+	answer = b.raw("POST", "/v1/payment_intents", "k1", intentForm())
+	require.Empty(t, answer.header.Get("Idempotent-Replayed"), "after 24 hours the key is forgotten")
 	require.Len(t, b.sandbox.Ledger().Payments, 2)
 }
 
 func TestDeclinesAreStoredAndBadRequestsAreNot(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	resp, _ := b.raw("POST", "/v1/payment_intents", "k1", intentForm("payment_method", "pm_card_chargeDeclined"))
-	require.Equal(t, http.StatusPaymentRequired, resp.StatusCode)
-	resp, _ = b.raw("POST", "/v1/payment_intents", "k1", intentForm("payment_method", "pm_card_chargeDeclined"))
-	require.Equal(t, http.StatusPaymentRequired, resp.StatusCode)
-	require.Equal(t, "true", resp.Header.Get("Idempotent-Replayed"))
+	answer := b.raw("POST", "/v1/payment_intents", "k1", intentForm("payment_method", "pm_card_chargeDeclined"))
+	require.Equal(t, http.StatusPaymentRequired, answer.status)
+	answer = b.raw("POST", "/v1/payment_intents", "k1", intentForm("payment_method", "pm_card_chargeDeclined"))
+	require.Equal(t, http.StatusPaymentRequired, answer.status)
+	require.Equal(t, "true", answer.header.Get("Idempotent-Replayed"))
 	require.Len(t, b.truth().Attempts, 1)
 
-	resp, _ = b.raw("POST", "/v1/payment_intents", "k2", intentForm("amount", "1"))
-	require.Equal(t, http.StatusBadRequest, resp.StatusCode)
-	resp, _ = b.raw("POST", "/v1/payment_intents", "k2", intentForm("amount", "5000"))
-	require.Equal(t, http.StatusOK, resp.StatusCode, "the key was not used up")
+	answer = b.raw("POST", "/v1/payment_intents", "k2", intentForm("amount", "1"))
+	require.Equal(t, http.StatusBadRequest, answer.status)
+	answer = b.raw("POST", "/v1/payment_intents", "k2", intentForm("amount", "5000"))
+	require.Equal(t, http.StatusOK, answer.status, "the key was not used up")
 
-	resp, _ = b.raw("POST", "/v1/payment_intents", strings.Repeat("k", 256), intentForm())
-	require.Equal(t, http.StatusBadRequest, resp.StatusCode)
+	answer = b.raw("POST", "/v1/payment_intents", strings.Repeat("k", 256), intentForm())
+	require.Equal(t, http.StatusBadRequest, answer.status)
 }
 
 func TestKeyInUse(t *testing.T) {
@@ -82,14 +82,13 @@ func TestKeyInUse(t *testing.T) {
 	}
 	done := make(chan int)
 	go func() {
-		resp, _ := b.raw("POST", "/v1/payment_intents", "k1", intentForm())
-		done <- resp.StatusCode
+		done <- b.raw("POST", "/v1/payment_intents", "k1", intentForm()).status
 	}()
 	<-running
-	resp, body := b.raw("POST", "/v1/payment_intents", "k1", intentForm())
+	answer := b.raw("POST", "/v1/payment_intents", "k1", intentForm())
 	close(release)
-	require.Equal(t, http.StatusConflict, resp.StatusCode)
-	require.Equal(t, "idempotency_key_in_use", refusal(t, body).Code)
+	require.Equal(t, http.StatusConflict, answer.status)
+	require.Equal(t, "idempotency_key_in_use", refusal(t, answer.body).Code)
 	require.Equal(t, http.StatusOK, <-done)
 }
 
@@ -101,8 +100,7 @@ func TestFiftyCopiesHaveOneEffect(t *testing.T) {
 	var wait sync.WaitGroup
 	for range copies {
 		wait.Go(func() {
-			resp, _ := b.raw("POST", "/v1/payment_intents", "k1", intentForm())
-			statuses <- resp.StatusCode
+			statuses <- b.raw("POST", "/v1/payment_intents", "k1", intentForm()).status
 		})
 	}
 	wait.Wait()

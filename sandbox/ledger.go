@@ -25,7 +25,7 @@ type Payment struct {
 	Refunded      int64             `json:"refunded"`       // of what was captured, given back for good
 	RefundPending int64             `json:"refund_pending"` // of what was captured, on its way back
 	Attempts      []Attempt         `json:"attempts"`
-	Refunds       []Refund          `json:"refunds"` // of captured money; releases are not among them
+	Refunds       []Refund          `json:"refunds"`
 	Session       string            `json:"session,omitempty"`
 	Reference     string            `json:"reference,omitempty"` // the session's client_reference_id
 	Metadata      map[string]string `json:"metadata"`            // the session's and the payment's own
@@ -123,12 +123,11 @@ type attempt struct {
 	intent                         *intent
 }
 
-// refund gives captured money back, or (Release) an authorisation's rest.
+// refund gives captured money back.
 type refund struct {
 	ID            string
 	Amount        int64
 	State         state
-	Release       bool
 	Reason        string
 	FailureReason string
 	PendingReason string
@@ -226,24 +225,22 @@ func (b *book) cancel(i *intent) error {
 
 // refund gives amount of an attempt's captured money back.
 func (b *book) refund(a *attempt, r *refund) error {
-	if a.State != attemptCaptured && !r.Release {
+	if a.State != attemptCaptured {
 		return errState
 	}
-	if r.Amount <= 0 || !r.Release && r.Amount > a.Captured-a.Refunded {
+	if r.Amount <= 0 || r.Amount > a.Captured-a.Refunded {
 		return errAmount
 	}
 	r.attempt = a
 	a.Refunds = append(a.Refunds, r)
 	b.refunds[r.ID] = r
-	if !r.Release {
-		a.Refunded += r.Amount
-	}
+	a.Refunded += r.Amount
 	return nil
 }
 
 // settle moves a refund on. One that fails or is cancelled gives its amount back to what can be refunded.
 func (b *book) settle(r *refund, to state, reason string) error {
-	if r.State == refundFailed || r.State == refundCanceled || r.Release {
+	if r.State == refundFailed || r.State == refundCanceled {
 		return errState
 	}
 	r.State, r.PendingReason = to, ""
@@ -274,9 +271,6 @@ func (p *Payment) addAttempt(a *attempt) {
 	}
 	p.Attempts = append(p.Attempts, shown)
 	for _, r := range a.Refunds {
-		if r.Release {
-			continue
-		}
 		p.Refunds = append(p.Refunds, Refund{ID: r.ID, Amount: r.Amount, Status: string(r.State), Metadata: r.Metadata})
 		switch r.State {
 		case refundSucceeded:

@@ -20,9 +20,9 @@ func TestListPages(t *testing.T) {
 		b.clock.add(10 * time.Second)
 	}
 	read := func(query string) (got []string, more bool) {
-		resp, body := b.raw("GET", "/v1/payment_intents?"+query, "", nil)
-		require.Equal(t, http.StatusOK, resp.StatusCode, "%s", body)
-		return listIDs(t, body)
+		answer := b.raw("GET", "/v1/payment_intents?"+query, "", nil)
+		require.Equal(t, http.StatusOK, answer.status, "%s", answer.body)
+		return listIDs(t, answer.body)
 	}
 	for query, want := range map[string]struct {
 		ids  []string
@@ -49,8 +49,7 @@ func TestListPages(t *testing.T) {
 		require.Equal(t, want, got, query)
 	}
 	for _, query := range []string{"limit=0", "limit=101", "starting_after=pi_none", "starting_after=" + ids[0] + "&ending_before=" + ids[1], "created[foo]=1", "foo=1"} {
-		resp, _ := b.raw("GET", "/v1/payment_intents?"+query, "", nil)
-		require.GreaterOrEqual(t, resp.StatusCode, 400, query)
+		require.GreaterOrEqual(t, b.raw("GET", "/v1/payment_intents?"+query, "", nil).status, 400, query)
 	}
 }
 
@@ -75,8 +74,8 @@ func TestSearch(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	create := func(more ...string) {
-		resp, body := b.raw("POST", "/v1/payment_intents", "", intentForm(more...))
-		require.Contains(t, []int{200, 402}, resp.StatusCode, "%s", body)
+		answer := b.raw("POST", "/v1/payment_intents", "", intentForm(more...))
+		require.Contains(t, []int{200, 402}, answer.status, "%s", answer.body)
 	}
 	create("metadata[order_id]", "a", "amount", "1000")
 	create("metadata[order_id]", "a", "amount", "2000", "payment_method", "pm_card_chargeDeclined")
@@ -97,14 +96,14 @@ func TestSearch(t *testing.T) {
 		"metadata['nothing']:null":                                3,
 		"metadata['order_id']:'a' AND -metadata['order_id']:'a'":  0,
 	} {
-		resp, body := b.raw("GET", "/v1/payment_intents/search?query="+url.QueryEscape(query), "", nil)
-		require.Equal(t, http.StatusOK, resp.StatusCode, "%s: %s", query, body)
-		ids, _ := listIDs(t, body)
+		answer := b.raw("GET", "/v1/payment_intents/search?query="+url.QueryEscape(query), "", nil)
+		require.Equal(t, http.StatusOK, answer.status, "%s: %s", query, answer.body)
+		ids, _ := listIDs(t, answer.body)
 		require.Len(t, ids, want, query)
 	}
 	for _, query := range []string{"colour:'red'", "amount:'lots'", "status:", "amount>1 OR amount<1 AND amount>2", "metadata['a']>'b'"} {
-		resp, body := b.raw("GET", "/v1/payment_intents/search?query="+url.QueryEscape(query), "", nil)
-		require.Equal(t, http.StatusBadRequest, resp.StatusCode, "%s: %s", query, body)
+		answer := b.raw("GET", "/v1/payment_intents/search?query="+url.QueryEscape(query), "", nil)
+		require.Equal(t, http.StatusBadRequest, answer.status, "%s: %s", query, answer.body)
 	}
 }
 
@@ -112,7 +111,7 @@ func TestEventsList(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.pay("pm_card_visa")
-	first, _ := listIDs(t, second(b.raw("GET", "/v1/events?type=payment_intent.succeeded", "", nil)))
+	first, _ := listIDs(t, b.raw("GET", "/v1/events?type=payment_intent.succeeded", "", nil).body)
 	require.Len(t, first, 1)
 	event, err := b.stripe.V1Events.Retrieve(t.Context(), first[0], nil)
 	require.NoError(t, err)
@@ -120,9 +119,9 @@ func TestEventsList(t *testing.T) {
 	require.NotEmpty(t, event.Request.ID)
 
 	b.pay("pm_card_visa")
-	newer, _ := listIDs(t, second(b.raw("GET", "/v1/events?type=payment_intent.*&ending_before="+first[0], "", nil)))
+	newer, _ := listIDs(t, b.raw("GET", "/v1/events?type=payment_intent.*&ending_before="+first[0], "", nil).body)
 	require.Len(t, newer, 2, "created and succeeded of the second payment")
-	some, _ := listIDs(t, second(b.raw("GET", "/v1/events?types[]=charge.succeeded&types[]=payment_intent.created", "", nil)))
+	some, _ := listIDs(t, b.raw("GET", "/v1/events?types[]=charge.succeeded&types[]=payment_intent.created", "", nil).body)
 	require.Len(t, some, 4)
 }
 
@@ -143,19 +142,16 @@ func TestEventsAreDroppedPastTheLimit(t *testing.T) {
 	require.Equal(t, []string{"3", "2"}, []string{page[0].ID, page[1].ID})
 }
 
-func second(_ *http.Response, body []byte) []byte { return body }
-
 func TestControl(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	call := func(method, path, body string) (int, string) {
-		resp, raw := b.send(method, "/_sim/"+path, "", body)
-		return resp.StatusCode, string(raw)
+		answer := b.send(method, "/_sim/"+path, "", body)
+		return answer.status, string(answer.body)
 	}
 	status, body := call("POST", "faults", `{"faults":[{"fault":"error_500","operation":"refunds.list","nth":1}]}`)
 	require.Equal(t, http.StatusOK, status, body)
-	resp, _ := b.raw("GET", "/v1/refunds", "", nil)
-	require.Equal(t, http.StatusInternalServerError, resp.StatusCode)
+	require.Equal(t, http.StatusInternalServerError, b.raw("GET", "/v1/refunds", "", nil).status)
 	status, body = call("GET", "faults", "")
 	require.Equal(t, http.StatusOK, status)
 	require.Contains(t, body, `"struck":1`)

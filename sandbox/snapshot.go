@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-const snapshotFormat = 1
+const snapshotFormat = 2
 
 // snapshot is the state on disk.
 type snapshot struct {

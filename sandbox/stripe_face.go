@@ -16,8 +16,8 @@ const (
 	redirectsAlways    = "always"
 	redirectsNever     = "never"
 	secureAutomatic    = "automatic"
-	reasonUncaptured   = "expired_uncaptured_charge"
 	cancelAutomatic    = "automatic"
+	cancelExpired      = "expired"
 	refundFailedReason = "expired_or_canceled_card"
 )
 

@@ -131,47 +131,25 @@ func (tx *tx) authenticate(pi *paymentIntent, a *attempt, success bool) *apiErro
 			"to attempt to fulfill this PaymentIntent again."})
 }
 
-// capture takes amount of an authorisation. Stripe books the rest as a refund that nobody asked for.
+// capture takes amount of an authorisation. The rest is released without a refund.
 func (tx *tx) capture(pi *paymentIntent, amount int64) {
 	a := pi.Core.last()
 	tx.mustDo(tx.book.capture(a, amount))
-	tx.release(a, a.Released, "")
 	tx.emit("charge.captured", tx.renderCharge(a, nil))
 	tx.emit("payment_intent.succeeded", tx.renderIntent(pi, nil))
 }
 
-// release books what was authorised and not captured as a refund of the charge, as Stripe does.
-func (tx *tx) release(a *attempt, amount int64, reason string) {
-	if amount == 0 {
-		return
-	}
-	r := &refund{ID: tx.ids.stripe("re"), Amount: amount, State: refundSucceeded, Release: true, Reason: reason,
-		Metadata: map[string]string{}, Created: tx.now}
-	tx.mustDo(tx.book.refund(a, r))
-	tx.stripe.refunds.add(r)
-	tx.emit("refund.created", tx.renderRefund(r, nil))
-}
-
 // cancel ends an intent and releases what it holds.
 func (tx *tx) cancel(pi *paymentIntent, reason string) {
-	held := pi.Core.state() == stateAuthorized
 	tx.mustDo(tx.book.cancel(pi.Core))
 	pi.CanceledAt, pi.CancelReason = tx.now, reason
-	if a := pi.Core.last(); held {
-		why := ""
-		if reason == cancelAutomatic {
-			why = reasonUncaptured
-		}
-		tx.release(a, a.Released, why)
-		tx.emit("charge.refunded", tx.renderCharge(a, nil))
-	}
 	tx.emit("payment_intent.canceled", tx.renderIntent(pi, nil))
 }
 
 // expireAuthorization is what the bank does with an authorisation that nobody captured for a week.
 func (tx *tx) expireAuthorization(a *attempt) {
 	pi := tx.stripe.of(a.intent)
-	tx.cancel(pi, cancelAutomatic)
+	tx.cancel(pi, cancelExpired)
 	tx.emit("charge.expired", tx.renderCharge(a, nil))
 }
 

@@ -132,13 +132,12 @@ func chargeStatus(a *attempt) string {
 
 func (tx *tx) renderCharge(a *attempt, e expand) *chargeObject {
 	pi := tx.stripe.of(a.intent)
-	o := &chargeObject{ID: a.ID, Object: "charge", Amount: a.intent.Amount, AmountCaptured: a.Captured, AmountRefunded: a.Refunded + a.Released,
+	o := &chargeObject{ID: a.ID, Object: "charge", Amount: a.intent.Amount, AmountCaptured: a.Captured, AmountRefunded: a.Refunded,
 		CalculatedStatementDescriptor: "SANDBOX", Captured: a.State == attemptCaptured, Created: a.Created.Unix(),
 		Currency: strings.ToLower(a.intent.Currency), Description: orNull(pi.Description), Metadata: a.intent.Metadata,
 		Outcome: renderOutcome(a), Paid: a.Authorized > 0, PaymentIntent: a.intent.ID, PaymentMethod: a.Method, PaymentMethodDetails: renderChargeMethod(a),
-		ReceiptEmail: orNull(pi.ReceiptEmail), Shipping: pi.Shipping, StatementDescriptor: orNull(pi.StatementDescriptor),
-		StatementDescriptorSuffix: orNull(pi.StatementSuffix), Status: chargeStatus(a)}
-	o.Refunded = o.Paid && o.AmountRefunded == o.Amount
+		ReceiptEmail: orNull(pi.ReceiptEmail), Refunded: a.Captured > 0 && a.Refunded == a.Captured, Shipping: pi.Shipping,
+		StatementDescriptor: orNull(pi.StatementDescriptor), StatementDescriptorSuffix: orNull(pi.StatementSuffix), Status: chargeStatus(a)}
 	if a.Failure != nil {
 		o.FailureCode, o.FailureMessage = orNull(a.Failure.Code), orNull(a.Failure.Message)
 	}
@@ -195,12 +194,8 @@ func (tx *tx) renderRefund(r *refund, e expand) *refundObject {
 		Currency: strings.ToLower(a.intent.Currency), FailureReason: r.FailureReason, Metadata: r.Metadata, PaymentIntent: a.intent.ID,
 		PendingReason: r.PendingReason, Reason: orNull(r.Reason), Status: string(r.State)}
 	if a.Instrument.Type == methodCardType {
-		kind := "refund"
-		if r.Release {
-			kind = "reversal"
-		}
 		o.DestinationDetails = &refundDestination{Type: methodCardType, Card: map[string]string{"reference_status": "pending",
-			"reference_type": "acquirer_reference_number", "type": kind}}
+			"reference_type": "acquirer_reference_number", "type": "refund"}}
 	}
 	if e.has("charge") {
 		o.Charge = tx.renderCharge(a, e.under("charge"))

@@ -209,38 +209,59 @@ func TestManualCapture(t *testing.T) {
 	require.Equal(t, stripe.ErrorCodeAmountTooLarge, stripeError(t, err).Code)
 
 	params := &stripe.PaymentIntentCaptureParams{AmountToCapture: stripe.Int64(2000)}
-	params.AddExpand("latest_charge")
+	params.AddExpand("latest_charge.refunds")
 	pi, err = b.stripe.V1PaymentIntents.Capture(t.Context(), pi.ID, params)
 	require.NoError(t, err)
 	require.Equal(t, stripe.PaymentIntentStatusSucceeded, pi.Status)
 	require.Equal(t, []int64{2000, 0}, []int64{pi.AmountReceived, pi.AmountCapturable})
-	require.Equal(t, []int64{2000, 3000}, []int64{pi.LatestCharge.AmountCaptured, pi.LatestCharge.AmountRefunded}, "Stripe books the rest as refunded")
-	require.False(t, pi.LatestCharge.Refunded)
+	require.Equal(t, int64(2000), pi.LatestCharge.AmountCaptured)
+	requireNothingRefunded(t, pi.LatestCharge)
 
 	_, err = b.stripe.V1PaymentIntents.Capture(t.Context(), pi.ID, nil)
 	require.ErrorContains(t, err, "already been captured")
 	p := b.truth()
 	require.Equal(t, []int64{5000, 2000, 3000, 0}, []int64{p.Authorized, p.Captured, p.Released, p.Refunded})
 
-	_, err = b.stripe.V1Refunds.Create(t.Context(), &stripe.RefundCreateParams{PaymentIntent: stripe.String(pi.ID)})
-	require.NoError(t, err)
-	require.Equal(t, int64(2000), b.truth().Refunded)
 	b.drain()
-	require.Contains(t, b.inbox.kinds(), "payment_intent.amount_capturable_updated")
-	require.Contains(t, b.inbox.kinds(), "charge.captured")
+	require.ElementsMatch(t, []string{"payment_intent.created", "charge.succeeded", "payment_intent.amount_capturable_updated",
+		"charge.captured", "payment_intent.succeeded"}, b.inbox.kinds(), "the released rest has no event")
+
+	refund := &stripe.RefundCreateParams{PaymentIntent: stripe.String(pi.ID)}
+	refund.AddExpand("charge")
+	refunded, err := b.stripe.V1Refunds.Create(t.Context(), refund)
+	require.NoError(t, err)
+	require.True(t, refunded.Charge.Refunded, "all that was captured")
+	require.Equal(t, int64(2000), refunded.Charge.AmountRefunded)
+	require.Equal(t, int64(2000), b.truth().Refunded)
+}
+
+// requireNothingRefunded checks a charge whose refunds are expanded.
+func requireNothingRefunded(t *testing.T, charge *stripe.Charge) {
+	t.Helper()
+	require.False(t, charge.Refunded)
+	require.Zero(t, charge.AmountRefunded)
+	require.Empty(t, charge.Refunds.Data)
 }
 
 func TestCancelReleasesWhatIsHeld(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	pi := held(b)
-	pi, err := b.stripe.V1PaymentIntents.Cancel(t.Context(), pi.ID, &stripe.PaymentIntentCancelParams{CancellationReason: stripe.String("abandoned")})
+	params := &stripe.PaymentIntentCancelParams{CancellationReason: stripe.String("abandoned")}
+	params.AddExpand("latest_charge.refunds")
+	pi, err := b.stripe.V1PaymentIntents.Cancel(t.Context(), pi.ID, params)
 	require.NoError(t, err)
 	require.Equal(t, stripe.PaymentIntentStatusCanceled, pi.Status)
 	require.Equal(t, stripe.PaymentIntentCancellationReasonAbandoned, pi.CancellationReason)
 	require.NotZero(t, pi.CanceledAt)
+	require.Zero(t, pi.AmountCapturable)
+	require.Zero(t, pi.LatestCharge.AmountCaptured)
+	requireNothingRefunded(t, pi.LatestCharge)
 	p := b.truth()
-	require.Equal(t, []int64{5000, 5000, 0}, []int64{p.Authorized, p.Released, p.Captured})
+	require.Equal(t, []int64{5000, 5000, 0, 0}, []int64{p.Authorized, p.Released, p.Captured, p.Refunded})
+	b.drain()
+	require.ElementsMatch(t, []string{"payment_intent.created", "charge.succeeded", "payment_intent.amount_capturable_updated",
+		"payment_intent.canceled"}, b.inbox.kinds())
 
 	for _, again := range []func() error{
 		func() error { _, err := b.stripe.V1PaymentIntents.Cancel(t.Context(), pi.ID, nil); return err },
@@ -261,13 +282,19 @@ func TestAuthorisationDiesAfterSevenDays(t *testing.T) {
 	b.sandbox.Advance(7*24*time.Hour - time.Second)
 	require.Equal(t, "authorized", b.truth().Status)
 	b.sandbox.Advance(time.Second)
-	require.Equal(t, "canceled", b.truth().Status)
-	pi, err := b.stripe.V1PaymentIntents.Retrieve(t.Context(), pi.ID, nil)
+	p := b.truth()
+	require.Equal(t, "canceled", p.Status)
+	require.Equal(t, []int64{5000, 5000, 0, 0}, []int64{p.Authorized, p.Released, p.Captured, p.Refunded})
+	params := &stripe.PaymentIntentRetrieveParams{}
+	params.AddExpand("latest_charge.refunds")
+	pi, err := b.stripe.V1PaymentIntents.Retrieve(t.Context(), pi.ID, params)
 	require.NoError(t, err)
-	require.Equal(t, stripe.PaymentIntentCancellationReasonAutomatic, pi.CancellationReason)
+	require.Equal(t, stripe.PaymentIntentCancellationReasonExpired, pi.CancellationReason)
+	require.Zero(t, pi.AmountCapturable)
+	requireNothingRefunded(t, pi.LatestCharge)
 	b.drain()
-	require.Contains(t, b.inbox.kinds(), "charge.expired")
-	require.Contains(t, b.inbox.kinds(), "payment_intent.canceled")
+	require.ElementsMatch(t, []string{"payment_intent.created", "charge.succeeded", "payment_intent.amount_capturable_updated",
+		"charge.expired", "payment_intent.canceled"}, b.inbox.kinds())
 }
 
 func TestDelayedMethod(t *testing.T) {
@@ -331,10 +358,10 @@ func TestRequestsAreCheckedStrictly(t *testing.T) {
 		{good + "&confirm=true", "payment_intent_unexpected_state", ""},
 		{"%zz=1", "", ""},
 	} {
-		resp, body := b.rawBody("/v1/payment_intents", c.body)
-		failed := refusal(t, body)
-		require.Contains(t, []int{http.StatusBadRequest, http.StatusNotFound}, resp.StatusCode, "%s: %s", c.body, body)
-		require.Equal(t, []string{invalidRequest, c.code, c.param}, []string{failed.Type, failed.Code, failed.Param}, "%s: %s", c.body, body)
+		answer := b.send("POST", "/v1/payment_intents", "", c.body)
+		failed := refusal(t, answer.body)
+		require.Contains(t, []int{http.StatusBadRequest, http.StatusNotFound}, answer.status, "%s: %s", c.body, answer.body)
+		require.Equal(t, []string{invalidRequest, c.code, c.param}, []string{failed.Type, failed.Code, failed.Param}, "%s: %s", c.body, answer.body)
 		require.NotEmpty(t, failed.Message)
 	}
 	require.Empty(t, b.sandbox.Ledger().Payments, "nothing was made on the way")
@@ -388,12 +415,12 @@ func TestBodyMustBeAForm(t *testing.T) {
 func TestUnknownPathAndObject(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	resp, body := b.raw("GET", "/v1/customers", "", nil)
-	require.Equal(t, http.StatusNotFound, resp.StatusCode)
-	require.Contains(t, refusal(t, body).Message, "Unrecognized request URL (GET: /v1/customers)")
+	answer := b.raw("GET", "/v1/customers", "", nil)
+	require.Equal(t, http.StatusNotFound, answer.status)
+	require.Contains(t, refusal(t, answer.body).Message, "Unrecognized request URL (GET: /v1/customers)")
 	for _, path := range []string{"payment_intents/x", "checkout/sessions/x", "refunds/x", "charges/x", "events/x"} {
-		resp, body := b.raw("GET", "/v1/"+path, "", nil)
-		require.Equal(t, http.StatusNotFound, resp.StatusCode)
-		require.Equal(t, "resource_missing", refusal(t, body).Code)
+		answer := b.raw("GET", "/v1/"+path, "", nil)
+		require.Equal(t, http.StatusNotFound, answer.status)
+		require.Equal(t, "resource_missing", refusal(t, answer.body).Code)
 	}
 }

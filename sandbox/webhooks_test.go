@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -103,12 +104,12 @@ func TestRedelivery(t *testing.T) {
 		}
 	}
 	require.Equal(t, "payment_intent.succeeded", dropped.Type)
-	resp, _ := b.raw("POST", "/_sim/deliveries/"+dropped.ID+"/redeliver", "", nil)
-	require.Equal(t, http.StatusAccepted, resp.StatusCode)
+	answer := b.raw("POST", "/_sim/deliveries/"+dropped.ID+"/redeliver", "", nil)
+	require.Equal(t, http.StatusAccepted, answer.status)
 	b.drain()
 	require.Contains(t, b.inbox.kinds(), "payment_intent.succeeded")
-	resp, _ = b.raw("POST", "/_sim/deliveries/del_999/redeliver", "", nil)
-	require.Equal(t, http.StatusNotFound, resp.StatusCode)
+	answer = b.raw("POST", "/_sim/deliveries/del_999/redeliver", "", nil)
+	require.Equal(t, http.StatusNotFound, answer.status)
 }
 
 func TestSnapshotSurvivesARestart(t *testing.T) {
@@ -131,10 +132,9 @@ func TestSnapshotSurvivesARestart(t *testing.T) {
 	next.drain()
 	require.Contains(t, next.inbox.kinds(), "payment_intent.succeeded", "what the first process could not deliver")
 	require.NotEqual(t, authorised.ID, next.pay("pm_card_visa").ID, "the seed goes on where it was")
-	resp, _ := next.raw("POST", "/v1/payment_intents", "k1", intentForm())
-	require.Equal(t, "true", resp.Header.Get("Idempotent-Replayed"))
-	events, _ := next.raw("GET", "/v1/events", "", nil)
-	require.Equal(t, http.StatusOK, events.StatusCode)
+	answer := next.raw("POST", "/v1/payment_intents", "k1", intentForm())
+	require.Equal(t, "true", answer.header.Get("Idempotent-Replayed"))
+	require.Equal(t, http.StatusOK, next.raw("GET", "/v1/events", "", nil).status)
 	status, _ := next.get(next.server.URL + "/c/pay/" + session.ID)
 	require.Equal(t, http.StatusOK, status)
 
@@ -150,6 +150,10 @@ func TestSnapshotThatIsNone(t *testing.T) {
 	t.Parallel()
 	_, err := New(Config{SnapshotPath: "webhooks_test.go"})
 	require.ErrorContains(t, err, "not a snapshot")
+	old := filepath.Join(t.TempDir(), "old.json")
+	require.NoError(t, os.WriteFile(old, []byte(`{"Format":1}`), 0o600))
+	_, err = New(Config{SnapshotPath: old})
+	require.ErrorContains(t, err, "format 1, but this version reads 2")
 }
 
 // TestTimePassesWithoutRequests: with the real clock nobody has to ask for what is due, nor for the snapshot.

@@ -1,0 +1,131 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"kassa/store"
+)
+
+// Config says where the database is.
+type Config struct {
+	URL      string // postgres://user:password@host:port/database?sslmode=…
+	MaxConns int32  // 0: 16
+	Schema   string // search_path of every connection; "": the user's own
+}
+
+const (
+	defaultMaxConns = 16
+	connectTimeout  = 5 * time.Second
+	closeTimeout    = 10 * time.Second
+	// callTimeout bounds one exchange with the server where the caller's context
+	// does not: a network that swallows packets answers nothing at all. It is
+	// longer than statement_timeout, so that a slow server can say so itself.
+	callTimeout = 30 * time.Second
+)
+
+// serverSettings are the run-time parameters of a connection, where the URL does
+// not set them otherwise. The timeouts end what a dead or stuck client left
+// behind. The planner's are there because every statement is prepared, finds its
+// rows by key, and must not be planned anew or by the statistics of a table
+// that was empty when the server first saw it.
+var serverSettings = map[string]string{
+	"application_name":                    "kassa",
+	"timezone":                            "UTC",
+	"statement_timeout":                   "15s",
+	"lock_timeout":                        "5s",
+	"idle_in_transaction_session_timeout": "15s",
+	"plan_cache_mode":                     "force_generic_plan",
+	"enable_seqscan":                      "off",
+	"jit":                                 "off",
+}
+
+// Store is one PostgreSQL database.
+type Store struct {
+	pool *pgxpool.Pool
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Open connects. It fails with store.ErrUnavailable where the server does not
+// answer. The schema is not touched: see Migrate.
+func Open(ctx context.Context, config Config) (*Store, error) {
+	poolConfig, err := poolConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, poolConfig)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: open: %w", err)
+	}
+	s := &Store{pool: pool}
+	if err := s.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func poolConfig(config Config) (*pgxpool.Config, error) {
+	c, err := pgxpool.ParseConfig(config.URL)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: the URL is not one of PostgreSQL: %w", err)
+	}
+	c.MaxConns = defaultMaxConns
+	if config.MaxConns > 0 {
+		c.MaxConns = config.MaxConns
+	}
+	c.PingTimeout = connectTimeout
+	c.ConnConfig.ConnectTimeout = connectTimeout
+	dialer := net.Dialer{Timeout: connectTimeout, KeepAlive: 15 * time.Second}
+	c.ConnConfig.DialFunc = dialer.DialContext
+	c.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
+		registerArrays(conn.TypeMap())
+		return nil
+	}
+	for name, value := range serverSettings {
+		if _, ok := c.ConnConfig.RuntimeParams[name]; !ok {
+			c.ConnConfig.RuntimeParams[name] = value
+		}
+	}
+	if config.Schema != "" {
+		c.ConnConfig.RuntimeParams["search_path"] = pgx.Identifier{config.Schema}.Sanitize()
+	}
+	return c, nil
+}
+
+// Ping asks the server for a sign of life.
+func (s *Store) Ping(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	return mapError(s.pool.Ping(ctx))
+}
+
+// Close closes all connections. It waits for those in use, within bounds: a
+// transaction that nobody ends must not keep a process from ending.
+func (s *Store) Close() error {
+	closed := make(chan struct{})
+	go func() {
+		s.pool.Close()
+		close(closed)
+	}()
+	select {
+	case <-closed:
+		return nil
+	case <-time.After(closeTimeout):
+		return fmt.Errorf("postgres: close: %d connections are still in use", s.pool.Stat().AcquiredConns())
+	}
+}
+
+// exec runs one statement in a transaction of its own and counts its rows.
+func (s *Store) exec(ctx context.Context, sql string, args ...any) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	tag, err := s.pool.Exec(ctx, sql, args...)
+	return tag.RowsAffected(), mapError(err)
+}

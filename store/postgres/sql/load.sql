@@ -1,0 +1,52 @@
+-- What a transaction reads before it is decided. Rows are locked in the order of
+-- their keys: the lock is taken above the sort, and the keys never change.
+
+-- name: load_now
+-- The clock comes last, when all locks are held: what another transaction wrote
+-- to these rows was written before.
+select clock_timestamp();
+
+-- name: load_orders
+select order_id, cart_id, created_at, amount, currency, user_id, hold_expires_at, updated_at,
+       event_seq, invoice_seq, confirmed_at, closing_since, secured_by, hold_extended, superseded, restocked,
+       status, hold_status, cancel_reason, invoice_series, log, allocations
+from orders
+where order_id = any($1::uuid[])
+order by order_id
+for update;
+
+-- name: load_carts
+select cart_id, created_at, updated_at, currency, last_order, items, coupons, shipping_address
+from carts
+where cart_id = any($1::uuid[])
+order by cart_id
+for update;
+
+-- name: load_holds
+select session_id, hold_id, created_at, expires_at, allocations
+from holds
+where session_id = any($1::text[])
+order by session_id
+for update;
+
+-- name: load_stock
+select sku, warehouse, available_qty, locked_qty, received_qty, deducted_qty, restocked_qty
+from inventory
+where sku = any($1::text[])
+order by sku, warehouse
+for update;
+
+-- name: load_customers
+select user_id, email, name, phone, tax_id
+from customers
+where user_id = any($1::text[]);
+
+-- name: load_answers
+select k.scope, k.key, k.request_hash, k.status::bigint, k.body, k.created_at
+from unnest($1::text[], $2::text[]) as u (scope, key)
+join idempotency_keys k on k.scope = u.scope and k.key = u.key;
+
+-- name: load_webhooks
+select w.webhook_id, w.order_id, w.received_at, w.applied_at, w.status, w.gateway, w.event_key, w.event
+from unnest($1::text[], $2::text[]) as u (gateway, event_key)
+join webhook_events w on w.gateway = u.gateway and w.event_key = u.event_key;

@@ -1,0 +1,130 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"kassa/saga"
+	"kassa/store"
+)
+
+var errSpent = errors.New("postgres: the transaction is spent: begin another")
+
+// tx is one transaction. It takes a connection at its first Load.
+type tx struct {
+	pool  *pgxpool.Pool
+	conn  *pgxpool.Conn // nil until the first flight, and once spent
+	spent bool
+}
+
+// Begin sends nothing.
+func (s *Store) Begin(context.Context) (store.Tx, error) {
+	return &tx{pool: s.pool}, nil
+}
+
+// Load reads and locks rows in one flight; the first one carries BEGIN. After an
+// error the transaction is over.
+func (t *tx) Load(ctx context.Context, keys saga.Keys, state *saga.State) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	batch := &pgx.Batch{}
+	if err := t.begin(ctx, batch); err != nil {
+		return err
+	}
+	queueLoad(batch, keys, state)
+	if err := t.conn.SendBatch(ctx, batch).Close(); err != nil {
+		t.abort(ctx)
+		return mapError(err)
+	}
+	return nil
+}
+
+// Commit writes and commits in one flight.
+func (t *tx) Commit(ctx context.Context, save *store.Save) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	batch := &pgx.Batch{}
+	if err := t.begin(ctx, batch); err != nil {
+		return err
+	}
+	numbers, err := queueSave(batch, save)
+	if err != nil {
+		t.abort(ctx)
+		return err
+	}
+	batch.Queue("commit").Exec(committed)
+	if err := t.conn.SendBatch(ctx, batch).Close(); err != nil {
+		t.abort(ctx)
+		return commitError(err)
+	}
+	t.end()
+	numbers.give()
+	return nil
+}
+
+// committed refuses the answer that COMMIT gives in a transaction that failed.
+func committed(tag pgconn.CommandTag) error {
+	if tag.String() != "COMMIT" {
+		return fmt.Errorf("%w: COMMIT was answered by %s", errValue, tag)
+	}
+	return nil
+}
+
+// begin takes a connection and queues BEGIN, unless that was done.
+func (t *tx) begin(ctx context.Context, batch *pgx.Batch) error {
+	if t.spent {
+		return errSpent
+	}
+	if t.conn != nil {
+		return nil
+	}
+	conn, err := t.pool.Acquire(ctx)
+	if err != nil {
+		t.spent = true
+		return mapError(err)
+	}
+	t.conn = conn
+	batch.Queue("begin")
+	return nil
+}
+
+// rollbackTimeout bounds the goodbye of a transaction. Its caller's context may
+// have ended, which is no reason to leave the rows locked.
+const rollbackTimeout = 2 * time.Second
+
+// Rollback ends the transaction without a write. It is safe after Commit.
+func (t *tx) Rollback(ctx context.Context) error {
+	t.abort(ctx)
+	return nil
+}
+
+// abort rolls back. Where that cannot be said to the server the connection is
+// closed, which says the same.
+func (t *tx) abort(ctx context.Context) {
+	defer t.end()
+	if t.conn == nil || t.conn.Conn().IsClosed() || t.conn.Conn().PgConn().TxStatus() == 'I' {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
+	defer cancel()
+	if _, err := t.conn.Exec(ctx, "rollback"); err != nil {
+		// The server rolls back when it sees the connection closed; its answer
+		// to the closing adds nothing.
+		_ = t.conn.Conn().Close(ctx)
+	}
+}
+
+// end gives the connection back. The pool keeps none that is closed or still
+// inside a transaction.
+func (t *tx) end() {
+	if t.conn != nil {
+		t.conn.Release()
+	}
+	t.conn, t.spent = nil, true
+}

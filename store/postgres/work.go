@@ -1,0 +1,98 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"kassa/checkout"
+	"kassa/store"
+)
+
+// Fence resolves an unknown commit. The insert waits for a transaction that has
+// written the same id and not yet ended, so the answer is final.
+func (s *Store) Fence(ctx context.Context, batch checkout.ID) (committed bool, err error) {
+	inserted, err := s.exec(ctx, statement("fence"), uuid(batch))
+	if err != nil {
+		return false, err
+	}
+	if inserted == 1 {
+		return false, nil
+	}
+	fenced, err := one(ctx, s, "batch "+batch.String(), (*row).bool, "is_fenced", uuid(batch))
+	return err == nil && !fenced, err
+}
+
+// ClaimTasks leases tasks that are due, oldest first.
+func (s *Store) ClaimTasks(ctx context.Context, lease checkout.ID, limit int, duration time.Duration) ([]checkout.Task, error) {
+	return query(ctx, s.pool, scanTask, statement("claim_tasks"), uuid(lease), int64(limit), duration.Microseconds())
+}
+
+// ReleaseTask gives a leased task back. One that the lease has lost is left.
+func (s *Store) ReleaseTask(ctx context.Context, id, lease checkout.ID) error {
+	_, err := s.exec(ctx, statement("release_task"), uuid(id), uuid(lease))
+	return err
+}
+
+// DueHolds names sessions whose hold's time is over, oldest first.
+func (s *Store) DueHolds(ctx context.Context, limit int) ([]string, error) {
+	return query(ctx, s.pool, (*row).text, statement("due_holds"), int64(limit))
+}
+
+// DueOrders names orders whose open hold ended after since, oldest first, and the
+// clock that it was judged by: both statements share one implicit transaction,
+// and so one now().
+func (s *Store) DueOrders(ctx context.Context, since time.Time, limit int) (due []store.DueOrder, now time.Time, err error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	batch := &pgx.Batch{}
+	batch.Queue(statement("now")).Query(clock(&now))
+	batch.Queue(statement("due_orders"), since, int64(limit)).Query(each(func(r *row) {
+		due = append(due, store.DueOrder{ID: r.id(), ExpiresAt: r.time()})
+	}))
+	err = s.pool.SendBatch(ctx, batch).Close()
+	return due, now, mapError(err)
+}
+
+// PurgeAnswers removes up to limit kept answers from before a time.
+func (s *Store) PurgeAnswers(ctx context.Context, before time.Time, limit int) (int, error) {
+	removed, err := s.exec(ctx, statement("purge_answers"), before, int64(limit))
+	return int(removed), err
+}
+
+// Secret returns the secret of a name. Of several processes that bring one, the
+// first one's is kept.
+func (s *Store) Secret(ctx context.Context, name string, fresh []byte) ([]byte, error) {
+	if _, err := s.exec(ctx, statement("keep_secret"), name, fresh); err != nil {
+		return nil, err
+	}
+	return one(ctx, s, "secret "+name, (*row).blob, "read_secret", name)
+}
+
+// AddAPIKey stores a key. Its id and its hash are unique.
+func (s *Store) AddAPIKey(ctx context.Context, key checkout.APIKey) error {
+	_, err := s.exec(ctx, statement("insert_api_key"), uuid(key.ID), key.Hash[:], key.CreatedAt,
+		optionalTime(key.RevokedAt), string(key.Scope), key.Hint)
+	return err
+}
+
+// APIKeys lists all keys by id.
+func (s *Store) APIKeys(ctx context.Context) ([]checkout.APIKey, error) {
+	return query(ctx, s.pool, scanAPIKey, statement("list_api_keys"))
+}
+
+// APIKeyByHash finds a key by the hash of its secret.
+func (s *Store) APIKeyByHash(ctx context.Context, hash [32]byte) (checkout.APIKey, error) {
+	return one(ctx, s, "API key of that hash", scanAPIKey, "find_api_key", hash[:])
+}
+
+// RevokeAPIKey ends a key. One that was revoked before keeps its time.
+func (s *Store) RevokeAPIKey(ctx context.Context, id checkout.ID) error {
+	found, err := s.exec(ctx, statement("revoke_api_key"), uuid(id))
+	if err == nil && found == 0 {
+		err = fmt.Errorf("postgres: API key %s: %w", id, store.ErrNotFound)
+	}
+	return err
+}

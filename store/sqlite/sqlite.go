@@ -1,0 +1,148 @@
+// Package sqlite keeps Kassa in one SQLite file: nothing to install, durable at
+// each commit, one serving process.
+//
+// Writes go through one connection, reads through a small pool beside it: in
+// WAL mode neither waits for the other. A row is written by a prepared statement
+// of its own, since a call into the same process is no round trip; rows are
+// loaded many at a time by one statement that is fed with their keys as JSON.
+//
+// It must not know the rules of checkout, gateways or HTTP.
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	_ "modernc.org/sqlite" // the driver
+
+	"kassa/store"
+)
+
+const readers = 4 // connections that answer queries
+
+// writePragmas make every commit durable and every reference checked.
+var writePragmas = []string{"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}
+
+// Config says which file is the database and how it is opened.
+type Config struct {
+	Path string           // the file; it is made where it is not there
+	Now  func() time.Time // the database's clock; nil means time.Now
+	// ReadOnly opens the file beside a process that serves it, for the audit.
+	ReadOnly bool
+}
+
+// Store is one open SQLite file.
+type Store struct {
+	path     string
+	readOnly bool
+	clock    func() time.Time
+	lock     *os.File // held while this process serves the file; nil if read-only
+	ready    atomic.Bool
+
+	writer *pool // one connection; nil if read-only
+	reads  *pool
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Open opens the file. It fails with store.ErrLocked where another process
+// serves it, unless it is opened read-only. It does not migrate.
+func Open(ctx context.Context, config Config) (*Store, error) {
+	path, err := filepath.Abs(config.Path)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: %w", err)
+	}
+	s := &Store{path: path, readOnly: config.ReadOnly, clock: config.Now}
+	if s.clock == nil {
+		s.clock = time.Now
+	}
+	if err := s.open(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("sqlite: open %s: %w", path, err), s.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) open(ctx context.Context) error {
+	var err error
+	if !s.readOnly {
+		if s.lock, err = lockFile(s.path + ".lock"); err != nil {
+			return err
+		}
+		if err := makePrivate(s.path); err != nil {
+			return err
+		}
+		if s.writer, err = openPool(ctx, dsn(s.path, "rwc", writePragmas...), 1); err != nil {
+			return err
+		}
+	}
+	s.reads, err = openPool(ctx, dsn(s.path, "ro", "query_only(1)"), readers)
+	return err
+}
+
+// makePrivate makes the file, if it is not there, for its owner alone: it holds
+// buyers' names. SQLite gives the files beside it the same rights.
+func makePrivate(path string) error {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the path is the operator's
+	if err != nil {
+		return err
+	}
+	return file.Close()
+}
+
+// dsn names the file with the settings that every connection needs.
+func dsn(path, mode string, pragmas ...string) string {
+	query := url.Values{"mode": {mode}, "_pragma": append([]string{"busy_timeout(5000)"}, pragmas...)}
+	return (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: query.Encode()}).String()
+}
+
+// Ping tells whether the file can be read.
+func (s *Store) Ping(ctx context.Context) error {
+	c, err := s.reads.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.reads.release(c)
+	return wrap(c.conn.PingContext(ctx))
+}
+
+// Close ends all connections and gives the file free.
+func (s *Store) Close() error {
+	var errs []error
+	if s.reads != nil {
+		errs = append(errs, s.reads.close())
+	}
+	if s.writer != nil {
+		errs = append(errs, s.writer.close())
+	}
+	if s.lock != nil {
+		errs = append(errs, s.lock.Close())
+		s.lock = nil
+	}
+	return errors.Join(errs...)
+}
+
+// now is the clock in the precision that is kept: microseconds, UTC.
+func (s *Store) now() time.Time { return s.clock().UTC().Truncate(time.Microsecond) }
+
+// check refuses a file whose schema this binary was not built for.
+func (s *Store) check(ctx context.Context) error {
+	if s.ready.Load() {
+		return nil
+	}
+	have, want, err := s.Schema(ctx)
+	if err != nil {
+		return err
+	}
+	if have != want {
+		return fmt.Errorf("sqlite: %s has schema %d, this version of Kassa needs %d: migrate it, or use the version that wrote it: %w",
+			s.path, have, want, store.ErrSchema)
+	}
+	s.ready.Store(true)
+	return nil
+}

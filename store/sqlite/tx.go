@@ -1,0 +1,122 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"kassa/checkout"
+	"kassa/saga"
+	"kassa/store"
+)
+
+var errSpent = errors.New("sqlite: the transaction has ended, begin another one")
+
+// tx is a transaction. It has the one writing connection from its first Load or
+// Commit to its end.
+type tx struct {
+	store *Store
+	conn  *connection // nil before and after
+	spent bool
+}
+
+// Begin starts a transaction, which waits for its turn at the first Load.
+func (s *Store) Begin(ctx context.Context) (store.Tx, error) {
+	if err := s.mayWrite(ctx); err != nil {
+		return nil, err
+	}
+	return &tx{store: s}, nil
+}
+
+func (t *tx) start(ctx context.Context) (err error) {
+	if t.spent {
+		return errSpent
+	}
+	if t.conn != nil {
+		return ctx.Err()
+	}
+	t.conn, err = t.store.writer.begin(ctx, "BEGIN IMMEDIATE")
+	return err
+}
+
+// end marks the transaction as spent and hands over its connection, if it has one.
+func (t *tx) end() *connection {
+	conn := t.conn
+	t.conn, t.spent = nil, true
+	return conn
+}
+
+// Load reads rows into state and marks the absent ones. The transaction is the
+// only writer, so nothing needs a lock.
+func (t *tx) Load(ctx context.Context, keys saga.Keys, state *saga.State) error {
+	if err := t.start(ctx); err != nil {
+		return err
+	}
+	state.Now = t.store.now()
+	return load(context.WithoutCancel(ctx), t.conn, keys, state)
+}
+
+// Commit writes everything or nothing.
+func (t *tx) Commit(ctx context.Context, save *store.Save) error {
+	if err := t.start(ctx); err != nil {
+		return err
+	}
+	err := write(t.conn, save)
+	if err != nil {
+		err = errors.Join(err, t.Rollback(ctx))
+	} else {
+		err = t.store.writer.commit(t.end())
+	}
+	if err != nil {
+		for _, order := range save.Invoices {
+			order.InvoiceSeq = 0
+		}
+	}
+	return err
+}
+
+// Rollback ends the transaction without a write. It is safe after Commit.
+func (t *tx) Rollback(context.Context) error {
+	if conn := t.end(); conn != nil {
+		return t.store.writer.rollback(conn)
+	}
+	return nil
+}
+
+// alone runs f as a transaction of its own.
+func (s *Store) alone(ctx context.Context, f func(*connection) error) error {
+	if err := s.mayWrite(ctx); err != nil {
+		return err
+	}
+	c, err := s.writer.begin(ctx, "BEGIN IMMEDIATE")
+	if err != nil {
+		return err
+	}
+	if err := f(c); err != nil {
+		return errors.Join(err, s.writer.rollback(c))
+	}
+	return s.writer.commit(c)
+}
+
+func (s *Store) mayWrite(ctx context.Context) error {
+	if s.readOnly {
+		return fmt.Errorf("sqlite: %s is open read-only: %w", s.path, store.ErrUnavailable)
+	}
+	return s.check(ctx)
+}
+
+// Fence resolves an unknown commit.
+func (s *Store) Fence(ctx context.Context, batch checkout.ID) (committed bool, err error) {
+	err = s.alone(ctx, func(c *connection) error {
+		if _, err := c.exec("event_log.fence", batch[:]); err != nil {
+			return err
+		}
+		fenced, err := collect(ctx, c, "event_log.fenced", scanValue[bool], batch[:])
+		if err != nil {
+			return err
+		}
+		committed = !fenced[0]
+		return nil
+	})
+	return committed, err
+}

@@ -1,0 +1,208 @@
+package storetest
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"kassa/checkout"
+	"kassa/saga"
+	"kassa/store"
+)
+
+func testTasks(t *testing.T, h Harness) {
+	t.Run("claim", func(t *testing.T) { t.Parallel(); claimTasks(t, h.Open(t)) })
+	t.Run("lease ends", func(t *testing.T) { t.Parallel(); leaseEnds(t, h.Open(t)) })
+	t.Run("release", func(t *testing.T) { t.Parallel(); releaseTask(t, h.Open(t)) })
+	t.Run("drop", func(t *testing.T) { t.Parallel(); dropTasks(t, h.Open(t)) })
+	t.Run("never twice", func(t *testing.T) { t.Parallel(); claimNeverTwice(t, h.handles(t)) })
+	t.Run("attention", func(t *testing.T) { t.Parallel(); attention(t, h.Open(t)) })
+}
+
+func taskIDs(tasks []checkout.Task) []checkout.ID {
+	var ids []checkout.ID
+	for _, task := range tasks {
+		ids = append(ids, task.ID)
+	}
+	return ids
+}
+
+// claimTasks checks which tasks are given out, and in which order.
+func claimTasks(t *testing.T, s store.Store) {
+	now := clock(t, s)
+	old, older, oldest := newTask(epoch.Add(2*time.Hour)), newTask(epoch.Add(time.Hour)), newTask(epoch)
+	future, waiting, leased := newTask(now.Add(time.Hour)), newTask(epoch), newTask(epoch)
+	waiting.Attention = true
+	leased.LeaseID, leased.LeasedUntil = newID(epoch), now.Add(time.Hour)
+	commit(t, s, store.Save{Tasks: []checkout.Task{old, older, oldest, future, waiting, leased}})
+
+	lease := newID(epoch)
+	first, err := s.ClaimTasks(bounded(t), lease, 2, time.Hour)
+	require.NoError(t, err)
+	require.Equal(t, []checkout.ID{oldest.ID, older.ID}, taskIDs(first))
+	for i, want := range []checkout.Task{oldest, older} {
+		require.Equal(t, lease, first[i].LeaseID)
+		require.WithinRange(t, first[i].LeasedUntil, now.Add(time.Hour), clock(t, s).Add(time.Hour))
+		want.LeaseID, want.LeasedUntil = lease, first[i].LeasedUntil
+		require.Equal(t, want, first[i])
+		stored, err := s.Task(bounded(t), want.ID)
+		require.NoError(t, err)
+		require.Equal(t, want, stored)
+	}
+	rest, err := s.ClaimTasks(bounded(t), newID(epoch), 10, time.Hour)
+	require.NoError(t, err)
+	require.Equal(t, []checkout.ID{old.ID}, taskIDs(rest))
+	none, err := s.ClaimTasks(bounded(t), newID(epoch), 10, time.Hour)
+	require.NoError(t, err)
+	require.Empty(t, none)
+}
+
+// leaseEnds checks that a task whose runner has died goes to another.
+func leaseEnds(t *testing.T, s store.Store) {
+	task := newTask(epoch)
+	task.LeaseID, task.LeasedUntil = newID(epoch), epoch.Add(time.Minute)
+	commit(t, s, store.Save{Tasks: []checkout.Task{task}})
+	lease := newID(epoch)
+	claimed, err := s.ClaimTasks(bounded(t), lease, 10, time.Hour)
+	require.NoError(t, err)
+	require.Equal(t, []checkout.ID{task.ID}, taskIDs(claimed))
+	require.Equal(t, lease, claimed[0].LeaseID)
+}
+
+func releaseTask(t *testing.T, s store.Store) {
+	task := newTask(epoch)
+	task.LeaseID, task.LeasedUntil = newID(epoch), clock(t, s).Add(time.Hour)
+	commit(t, s, store.Save{Tasks: []checkout.Task{task}})
+	require.NoError(t, s.ReleaseTask(bounded(t), task.ID, newID(epoch)), "another's lease is left alone")
+	kept, err := s.Task(bounded(t), task.ID)
+	require.NoError(t, err)
+	require.Equal(t, task, kept)
+	require.NoError(t, s.ReleaseTask(bounded(t), task.ID, task.LeaseID))
+	claimed, err := s.ClaimTasks(bounded(t), newID(epoch), 10, time.Hour)
+	require.NoError(t, err)
+	require.Equal(t, []checkout.ID{task.ID}, taskIDs(claimed))
+	require.NoError(t, s.ReleaseTask(bounded(t), newID(epoch), newID(epoch)), "a task that has gone")
+}
+
+// dropTasks checks that a lease drops only what it holds.
+func dropTasks(t *testing.T, s store.Store) {
+	held, lost, free := newTask(epoch), newTask(epoch), newTask(epoch)
+	held.LeaseID, held.LeasedUntil = newID(epoch), epoch
+	lost.LeaseID, lost.LeasedUntil = newID(epoch), epoch
+	commit(t, s, store.Save{Tasks: []checkout.Task{held, lost, free}})
+	commit(t, s, store.Save{DropTasks: []saga.TaskDrop{
+		{ID: held.ID, Lease: held.LeaseID}, {ID: lost.ID, Lease: newID(epoch)}, {ID: free.ID, Lease: newID(epoch)},
+	}})
+	snap := openSnapshot(t, s)
+	left, err := snap.Tasks(bounded(t), checkout.ID{}, 10)
+	require.NoError(t, err)
+	require.Equal(t, []checkout.Task{lost, free}, left)
+	commit(t, s, store.Save{DropTasks: []saga.TaskDrop{{ID: lost.ID}, {ID: free.ID}}})
+	_, err = s.Task(bounded(t), lost.ID)
+	require.ErrorIs(t, err, store.ErrNotFound)
+}
+
+func claimNeverTwice(t *testing.T, handles []store.Store) {
+	var all []checkout.Task
+	for i := range 20 * rounds() {
+		all = append(all, newTask(epoch.Add(time.Duration(i%3)*time.Second)))
+	}
+	commit(t, handles[0], store.Save{Tasks: all})
+	var mu sync.Mutex
+	var claimed []checkout.ID
+	together(t, handles, func(ctx context.Context, s store.Store, _ int) error {
+		for {
+			tasks, err := s.ClaimTasks(ctx, newID(epoch), 7, time.Hour)
+			if err != nil || len(tasks) == 0 {
+				return err
+			}
+			mu.Lock()
+			claimed = append(claimed, taskIDs(tasks)...)
+			mu.Unlock()
+		}
+	})
+	slices.SortFunc(claimed, checkout.ID.Compare)
+	require.Equal(t, taskIDs(all), claimed)
+}
+
+func attention(t *testing.T, s store.Store) {
+	var want []checkout.Task
+	for range 5 {
+		task, other := newTask(epoch), newTask(epoch)
+		task.Attention, task.LastError = true, "the gateway answers 500"
+		commit(t, s, store.Save{Tasks: []checkout.Task{task, other}})
+		want = append(want, task)
+	}
+	require.Equal(t, want, walk(t, 2, checkout.ID{}, func(task checkout.Task) checkout.ID { return task.ID }, s.Attention))
+}
+
+func testDue(t *testing.T, h Harness) {
+	t.Run("holds", func(t *testing.T) { t.Parallel(); dueHolds(t, h.Open(t)) })
+	t.Run("orders", func(t *testing.T) { t.Parallel(); dueOrders(t, h.Open(t)) })
+	t.Run("answers", func(t *testing.T) { t.Parallel(); purgeAnswers(t, h.Open(t)) })
+}
+
+func dueHolds(t *testing.T, s store.Store) {
+	late, later, future := newHold("late"), newHold("later"), newHold("future")
+	later.ExpiresAt = epoch.Add(time.Second)
+	future.ExpiresAt = clock(t, s).Add(time.Hour)
+	commit(t, s, store.Save{NewHolds: []*checkout.Hold{future, late, later}})
+	due, err := s.DueHolds(bounded(t), 10)
+	require.NoError(t, err)
+	require.Equal(t, []string{"late", "later"}, due)
+	one, err := s.DueHolds(bounded(t), 1)
+	require.NoError(t, err)
+	require.Equal(t, []string{"late"}, one)
+}
+
+func dueOrders(t *testing.T, s store.Store) {
+	before := clock(t, s)
+	orders := make([]*checkout.Order, 5)
+	for i := range orders {
+		orders[i] = newOrder()
+		orders[i].HoldExpiresAt = epoch.Add(time.Duration(5-i) * time.Second)
+	}
+	orders[1].HoldStatus = checkout.HoldClaimed
+	orders[2].HoldExpiresAt = before.Add(time.Hour)
+	commit(t, s, store.Save{NewOrders: orders})
+	want := []store.DueOrder{
+		{ID: orders[4].ID, ExpiresAt: epoch.Add(time.Second)},
+		{ID: orders[3].ID, ExpiresAt: epoch.Add(2 * time.Second)},
+		{ID: orders[0].ID, ExpiresAt: epoch.Add(5 * time.Second)},
+	}
+	check := func(since time.Time, limit int, want []store.DueOrder) {
+		t.Helper()
+		due, now, err := s.DueOrders(bounded(t), since, limit)
+		require.NoError(t, err)
+		require.Equal(t, want, due)
+		require.False(t, now.Before(before))
+	}
+	check(time.Time{}, 10, want)
+	check(time.Time{}, 2, want[:2])
+	check(want[0].ExpiresAt, 10, want[1:])
+	check(want[2].ExpiresAt, 10, nil)
+}
+
+func purgeAnswers(t *testing.T, s store.Store) {
+	var keys []checkout.KeyID
+	for i := range 5 {
+		answer := newAnswer(string(rune('a' + i)))
+		answer.CreatedAt = epoch.Add(time.Duration(i) * time.Hour)
+		keys = append(keys, answer.KeyID)
+		commit(t, s, store.Save{Answers: []checkout.IdempotencyRecord{answer}})
+	}
+	before := epoch.Add(150 * time.Minute) // of which there are three
+	for _, want := range []int{2, 1, 0} {
+		removed, err := s.PurgeAnswers(bounded(t), before, 2)
+		require.NoError(t, err)
+		require.Equal(t, want, removed)
+	}
+	answers := load(t, s, saga.Keys{Answers: keys}).Answers
+	for i, key := range keys {
+		require.Equal(t, i >= 3, answers[key] != nil, "answer %d", i)
+	}
+}
