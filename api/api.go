@@ -1,0 +1,200 @@
+// Package api is the JSON API over HTTP: it reads a request strictly, turns it
+// into one command of package saga or one read, and writes what came of it. It
+// holds who may call what, how an answer is kept for its idempotency key, and the
+// one table from a refusal's code to its HTTP status.
+//
+// It must not know any particular store or gateway, the rules of checkout (they
+// are in saga), how tasks are run, or how the process is assembled.
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"kassa/checkout"
+	"kassa/engine"
+	"kassa/gateway"
+	"kassa/money"
+	"kassa/saga"
+	"kassa/store"
+)
+
+// Config is what the API works on. Fields without a default must be set.
+type Config struct {
+	Engine *engine.Engine
+	Reader store.Reader
+	Keys   Keys
+	// Ready tells whether requests can be served: the store answers and its
+	// schema fits. Nil means always.
+	Ready func(context.Context) error
+	// Gateways verify webhooks, by the account's name, which is also the last
+	// part of the webhook's path.
+	Gateways map[string]gateway.Gateway
+	// Receive stores and applies a verified webhook event and returns when that
+	// is durable. It must be set where Gateways are.
+	Receive func(context.Context, checkout.WebhookEvent) error
+	// Routes say which gateway account takes a payment, the preferred first.
+	Routes     []saga.Route
+	Warehouses []string       // that stock can be adjusted in; "main" by default
+	HoldTTL    time.Duration  // of a lock or an order that names none; 15 min by default
+	Currency   money.Currency // of carts and checkouts that name none; INR by default
+	// TokenSecret keys the order tokens: at least 16 bytes, the same on every
+	// process.
+	TokenSecret []byte
+	// CheckoutURL is the page where a buyer pays an order. It must be pure: its
+	// result is kept with an answer. Nil leaves checkout_url out.
+	CheckoutURL func(order checkout.ID, token string) string
+	// MaxUnitsPerSession caps the units of one lock, and MaxUnitsPerIP those of
+	// all open locks that storefronts took from one address through this
+	// process. 0 means no cap.
+	MaxUnitsPerSession int64
+	MaxUnitsPerIP      int64
+	// ClientIP finds a caller's address, for deployments behind a proxy. The
+	// connection's remote address by default.
+	ClientIP func(*http.Request) string
+	Metrics  http.Handler     // served at /metrics; nil leaves it out
+	Now      func() time.Time // for ages of webhooks, keys and locks; time.Now by default
+	Log      *slog.Logger     // discards by default
+}
+
+// Keys finds API keys.
+type Keys interface {
+	// APIKeyByHash finds a key by the SHA-256 of its secret, or answers
+	// store.ErrNotFound.
+	APIKeyByHash(ctx context.Context, hash [32]byte) (checkout.APIKey, error)
+}
+
+func (c Config) withDefaults() Config {
+	if c.Warehouses == nil {
+		c.Warehouses = []string{checkout.MainWarehouse}
+	}
+	if c.HoldTTL == 0 {
+		c.HoldTTL = checkout.DefaultHoldTTL
+	}
+	if c.Currency == "" {
+		c.Currency = "INR"
+	}
+	if c.Ready == nil {
+		c.Ready = func(context.Context) error { return nil }
+	}
+	if c.ClientIP == nil {
+		c.ClientIP = remoteHost
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+func (c Config) check() error {
+	switch {
+	case c.Engine == nil || c.Reader == nil || c.Keys == nil:
+		return errors.New("api: Engine, Reader and Keys must be set")
+	case len(c.TokenSecret) < minSecret:
+		return fmt.Errorf("api: TokenSecret has %d bytes, at least %d are needed", len(c.TokenSecret), minSecret)
+	case len(c.Gateways) > 0 && c.Receive == nil:
+		return errors.New("api: Receive must be set where there are Gateways")
+	case !c.Currency.Known():
+		return fmt.Errorf("api: %q is no currency", c.Currency)
+	}
+	return nil
+}
+
+func remoteHost(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+// server answers requests.
+type server struct {
+	Config
+	mux  *http.ServeMux
+	huma huma.API
+	keys *keyring
+	caps *lockCaps
+	wait patience
+}
+
+// patience is how long a request waits, at most.
+type patience struct {
+	commit  time.Duration // for its command's commit
+	room    time.Duration // for an older attempt to end at its gateway
+	outcome time.Duration // for the gateway's answer to an attempt
+	action  time.Duration // for the buyer's action, where a webhook was faster than the answer
+	truth   time.Duration // for the gateway's word on an open payment
+}
+
+var usual = patience{
+	commit: 8 * time.Second, room: 5 * time.Second, outcome: 10 * time.Second, action: 3 * time.Second, truth: 5 * time.Second,
+}
+
+// New makes the handler of the whole API. It fails where the configuration does
+// not make sense. While a gateway is asked, an answer may take up to 40 s, which a
+// server's WriteTimeout must allow.
+func New(cfg Config) (http.Handler, error) {
+	s, err := newServer(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return s.wrapped(), nil
+}
+
+func newServer(cfg Config) (*server, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	strictHuma()
+	mux := http.NewServeMux()
+	s := &server{
+		Config: cfg,
+		mux:    mux,
+		huma:   humago.New(mux, humaConfig()),
+		keys:   newKeyring(cfg.Keys, cfg.Now),
+		caps:   newLockCaps(cfg.MaxUnitsPerSession, cfg.MaxUnitsPerIP, cfg.Now),
+		wait:   usual,
+	}
+	for _, resource := range []func(){
+		s.carts, s.inventory, s.products, s.checkout, s.payments, s.orders, s.refunds, s.tasks, s.webhooks, s.health,
+	} {
+		resource()
+	}
+	if err := s.documents(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// strictHuma sets the two switches that huma has only for the whole process: a
+// field's name must be written exactly, and a list is never null.
+var strictHuma = sync.OnceFunc(func() {
+	huma.ValidateStrictCasing = true
+	huma.DefaultArrayNullable = false
+})
+
+// marks names the accounts whose money an operator may mark as received.
+func (s *server) marks() []string {
+	var names []string
+	for _, r := range s.Routes {
+		if r.MarkReceived {
+			names = append(names, r.Gateway)
+		}
+	}
+	return slices.Compact(names)
+}

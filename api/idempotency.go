@@ -1,0 +1,150 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"kassa/checkout"
+	"kassa/engine"
+	"kassa/saga"
+)
+
+const (
+	keyHeader      = "Idempotency-Key"
+	replayedHeader = "Idempotent-Replayed"
+	maxKeyLen      = 255
+)
+
+// keyUse says what a route does with an Idempotency-Key.
+type keyUse int
+
+const (
+	keyNone     keyUse = iota // not a POST
+	keyOptional               // a repeat of the same key gets the first answer
+	keyRequired               // what would happen twice without one
+	keyNatural                // read, and ruled by the body's own key or the order named
+)
+
+// idempotencyKey reads the header. "" where there is none.
+func idempotencyKey(h http.Header, use keyUse) (string, error) {
+	values := h.Values(keyHeader)
+	switch {
+	case use == keyNone:
+		return "", nil
+	case len(values) == 0 && use == keyRequired:
+		return "", unreadable(http.StatusBadRequest, "this call needs an Idempotency-Key header: without one, a repeat would act twice")
+	case len(values) == 0:
+		return "", nil
+	case len(values) > 1 || !validKey(values[0]):
+		return "", unreadable(http.StatusBadRequest, "send one Idempotency-Key of 1 to 255 printable ASCII characters")
+	}
+	return values[0], nil
+}
+
+func validKey(key string) bool {
+	if key == "" || len(key) > maxKeyLen {
+		return false
+	}
+	for i := range len(key) {
+		if key[i] < ' ' || key[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// requestHash tells two requests of one key apart: the method, the path and the
+// body, whose spaces and order of fields do not count.
+func requestHash(method, path string, body []byte) string {
+	h := sha256.New()
+	h.Write([]byte(method + " " + path + "\n"))
+	h.Write(canonical(body))
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// canonical writes a body with sorted fields and without spaces. Numbers keep
+// their text.
+func canonical(body []byte) []byte {
+	var value any
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.UseNumber()
+	if dec.Decode(&value) != nil {
+		return body
+	}
+	out, err := json.Marshal(value)
+	if err != nil {
+		return body
+	}
+	return out
+}
+
+// answer is what a handler says: a status and a body, or an answer that was
+// rendered for its key.
+type answer[B any] struct {
+	status   int
+	body     B
+	rendered []byte
+	replayed bool
+}
+
+// encode writes a body. Every answer, first or repeated, is written by it.
+func encode(body any) ([]byte, error) {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(body)
+	return buf.Bytes(), err
+}
+
+// submit decides a command and waits a bounded time for its commit.
+func (s *server) submit(ctx context.Context, sub engine.Submission) (engine.Reply, error) {
+	waiting, cancel := context.WithTimeout(ctx, s.wait.commit)
+	defer cancel()
+	reply, err := s.Engine.Submit(waiting, sub)
+	if errors.Is(err, context.DeadlineExceeded) && sub.Key != nil {
+		return reply, checkout.Refuse(checkout.CodeKeyInFlight, "the request has not been committed yet; repeat it with the same key")
+	}
+	return reply, err
+}
+
+// do decides a command whose answer is not kept.
+func (s *server) do(ctx context.Context, c saga.Command) (saga.Result, error) {
+	reply, err := s.submit(ctx, engine.Submission{Command: c})
+	return reply.Result, err
+}
+
+// decide submits a command. With an Idempotency-Key its answer is kept in the
+// same commit, and a repeat gets that one; named is the cart, session, order or
+// other thing that the key's scope names. render must be pure.
+func decide[B any](ctx context.Context, s *server, named string, c saga.Command, render func(saga.Result) (int, B)) (answer[B], saga.Result, error) {
+	call := callOf(ctx)
+	if call.idempotencyKey == "" {
+		result, err := s.do(ctx, c)
+		if err != nil {
+			return answer[B]{}, result, err
+		}
+		status, body := render(result)
+		return answer[B]{status: status, body: body}, result, nil
+	}
+	reply, err := s.submit(ctx, engine.Submission{
+		Command: c,
+		Key: &engine.Key{
+			KeyID:       checkout.KeyID{Scope: call.keyScope(named), Key: call.idempotencyKey},
+			RequestHash: requestHash(call.method, call.path, call.body),
+		},
+		Render: func(r saga.Result) (checkout.Answer, error) {
+			status, body := render(r)
+			raw, err := encode(body)
+			return checkout.Answer{Status: status, Body: raw}, err
+		},
+	})
+	if err != nil {
+		return answer[B]{}, saga.Result{}, err
+	}
+	return answer[B]{status: reply.Answer.Status, rendered: reply.Answer.Body, replayed: reply.Replayed}, reply.Result, nil
+}

@@ -1,0 +1,107 @@
+// Package audit checks the laws of a shop over a live store: stock, money, once,
+// progress and truth. It reads one consistent snapshot in chunks, so that a shop
+// at work gives no false alarm and a large one needs no large memory.
+//
+// It must not know gateways, HTTP or any particular database, and it changes
+// nothing: what is broken is named, for an operator to look at.
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"kassa/checkout"
+	"kassa/money"
+	"kassa/store"
+)
+
+// Law is one thing that must be true of every row of a kind.
+type Law struct {
+	Name      string // "stock.locked"
+	Rows      string // what it is checked on: "levels"
+	Statement string // in one line, for people
+}
+
+// Finding is how one law stands.
+type Finding struct {
+	Law     string
+	Checked int64    // rows
+	Broken  int64    // rows that break it
+	IDs     []string // of the first of those
+	Notes   []string // what is wrong with each of IDs
+}
+
+// maxIDs bounds the rows that a finding names.
+const maxIDs = 20
+
+// Report is how all checked laws stood at one moment. A law that could not be
+// checked, because its option is not set, has no finding.
+type Report struct {
+	At       time.Time // the database's clock
+	Findings []Finding
+}
+
+// Clean tells whether no law is broken.
+func (r Report) Clean() bool {
+	for _, f := range r.Findings {
+		if f.Broken > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// Options say how strict an audit is.
+type Options struct {
+	// HoldGrace is how long a hold or an unpaid order may outlive its time while
+	// a worker runs; 1 minute by default. Where no worker ran, a negative grace
+	// leaves the laws of progress out that ask for one.
+	HoldGrace time.Duration
+	// TaskGrace is how long a due task may wait to be leased; as HoldGrace.
+	TaskGrace time.Duration
+	// Gateway reads what the gateway's own ledger says of a payment; found is
+	// false where it knows of none. It is asked for each payment that has ended
+	// while the snapshot is open, so it is meant for a sandbox or a small shop.
+	Gateway func(ctx context.Context, o *checkout.Order, p *checkout.Payment) (captured, refunded money.Money, found bool, err error)
+
+	chunk int // rows read at once
+	part  int // orders whose joins are held in memory at once
+}
+
+func (o Options) withDefaults() Options {
+	if o.HoldGrace == 0 {
+		o.HoldGrace = time.Minute
+	}
+	if o.TaskGrace == 0 {
+		o.TaskGrace = time.Minute
+	}
+	if o.chunk == 0 {
+		o.chunk = 500
+	}
+	if o.part == 0 {
+		o.part = 1 << 20
+	}
+	return o
+}
+
+// Source is what an audit needs of a store. Every store.Reader is one.
+type Source interface {
+	Snapshot(ctx context.Context) (store.Snapshot, error)
+}
+
+// Run checks every law. An error means that the rows or the gateway could not be
+// read; broken laws are findings.
+func Run(ctx context.Context, source Source, options Options) (report Report, err error) {
+	rows, err := source.Snapshot(ctx)
+	if err != nil {
+		return Report{}, fmt.Errorf("audit: open a snapshot: %w", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	a := newAuditor(rows, options.withDefaults())
+	if err := a.run(ctx); err != nil {
+		return Report{}, fmt.Errorf("audit: %w", err)
+	}
+	return Report{At: rows.Now(), Findings: a.list()}, nil
+}
