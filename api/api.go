@@ -62,9 +62,11 @@ type Config struct {
 	// ClientIP finds a caller's address, for deployments behind a proxy. The
 	// connection's remote address by default.
 	ClientIP func(*http.Request) string
-	Metrics  http.Handler     // served at /metrics; nil leaves it out
-	Now      func() time.Time // for ages of webhooks, keys and locks; time.Now by default
-	Log      *slog.Logger     // discards by default
+	Metrics  http.Handler // served at /metrics; nil leaves it out
+	// OnRequest is told of every answer. route is the pattern, never the path.
+	OnRequest func(method, route string, status int, took time.Duration)
+	Now       func() time.Time // for ages of webhooks, keys and locks; time.Now by default
+	Log       *slog.Logger     // discards by default
 }
 
 // Keys finds API keys.
@@ -95,6 +97,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.OnRequest == nil {
+		c.OnRequest = func(string, string, int, time.Duration) {}
 	}
 	return c
 }

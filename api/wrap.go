@@ -55,7 +55,9 @@ func (s *server) wrapped() http.Handler {
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Cache-Control", "no-store")
 		s.serve(out, r)
-		s.logAccess(r, out, t, time.Since(start))
+		took := time.Since(start)
+		s.OnRequest(r.Method, r.Pattern, out.status, took)
+		s.logAccess(r, out, t, took)
 	})
 }
 

@@ -26,8 +26,18 @@ type StoreConfig struct {
 	URL      string // as configured
 	Path     string // what follows the scheme, for stores that are files
 	MaxConns int32
-	ReadOnly bool // beside a serving process, for the audit
+	Access   Access
 }
+
+// Access says what a store is opened for.
+type Access int
+
+// The kinds of access. They matter to stores that one process serves at a time.
+const (
+	Serve      Access = iota // to serve or migrate it
+	Administer               // for a short write beside a serving process: a key
+	ReadOnly                 // beside a serving process, for the audit
+)
 
 // GatewayAdapter makes a gateway account of its part of the configuration.
 type GatewayAdapter func(name string, part map[string]any) (gateway.Gateway, error)
@@ -50,13 +60,13 @@ func Gateway[C any](construct func(C) (gateway.Gateway, error)) GatewayAdapter {
 }
 
 // openStore opens the store that a URL names.
-func (a Adapters) openStore(ctx context.Context, cfg Store, readOnly bool) (store.Store, error) {
+func (a Adapters) openStore(ctx context.Context, cfg Store, access Access) (store.Store, error) {
 	scheme, path, _ := strings.Cut(cfg.URL, ":")
 	open, ok := a.Stores[scheme]
 	if !ok {
 		return nil, fmt.Errorf("config: store.url %q: there is no store %q; use postgres://…, sqlite:PATH or memory", maskURL(cfg.URL), scheme)
 	}
-	return open(ctx, StoreConfig{URL: cfg.URL, Path: strings.TrimPrefix(path, "//"), MaxConns: cfg.MaxConns, ReadOnly: readOnly})
+	return open(ctx, StoreConfig{URL: cfg.URL, Path: strings.TrimPrefix(path, "//"), MaxConns: cfg.MaxConns, Access: access})
 }
 
 // accounts makes the configured gateway accounts, in their order.

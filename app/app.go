@@ -42,9 +42,10 @@ type App struct {
 }
 
 // Run starts a process by its configuration. The schema must fit: see Migrate.
-// shop, where it is not nil, serves everything that the API does not.
-func Run(ctx context.Context, cfg Config, adapters Adapters, log *slog.Logger, shop http.Handler) (_ *App, err error) {
-	s, err := OpenStore(ctx, cfg, adapters, false)
+// shop, where it is not nil, makes the pages for everything that the API does not
+// serve.
+func Run(ctx context.Context, cfg Config, adapters Adapters, log *slog.Logger, shop func(store.Reader) (http.Handler, error)) (_ *App, err error) {
+	s, err := OpenStore(ctx, cfg, adapters, Serve)
 	if err != nil {
 		return nil, err
 	}
@@ -75,15 +76,22 @@ func Run(ctx context.Context, cfg Config, adapters Adapters, log *slog.Logger, s
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
-	a.serve(listener, withShop(handler, shop))
+	if shop != nil {
+		pages, err := shop(s)
+		if err != nil {
+			return nil, errors.Join(err, listener.Close())
+		}
+		handler = withShop(handler, pages)
+	}
+	a.serve(listener, handler)
 	a.runner.Start()
 	log.Info("kassa serves", "url", a.URL, "store", maskURL(cfg.Store.URL), "gateways", cfg.accountOrder())
 	return a, nil
 }
 
 // OpenStore opens the configured store.
-func OpenStore(ctx context.Context, cfg Config, adapters Adapters, readOnly bool) (store.Store, error) {
-	return adapters.openStore(ctx, cfg.Store, readOnly)
+func OpenStore(ctx context.Context, cfg Config, adapters Adapters, access Access) (store.Store, error) {
+	return adapters.openStore(ctx, cfg.Store, access)
 }
 
 // checkSchema refuses a database that this binary does not fit.
@@ -158,9 +166,6 @@ func (a *App) ready(ctx context.Context) error {
 
 // withShop serves the shop's pages beside the API. The API owns its own paths.
 func withShop(api, shop http.Handler) http.Handler {
-	if shop == nil {
-		return api
-	}
 	mux := http.NewServeMux()
 	mux.Handle("/", shop)
 	for _, path := range []string{
@@ -220,7 +225,7 @@ func (a *App) Close(ctx context.Context) error {
 
 // Migrate brings the configured database up to this version.
 func Migrate(ctx context.Context, cfg Config, adapters Adapters) (from, to int64, err error) {
-	s, err := OpenStore(ctx, cfg, adapters, false)
+	s, err := OpenStore(ctx, cfg, adapters, Serve)
 	if err != nil {
 		return 0, 0, err
 	}

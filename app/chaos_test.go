@@ -62,45 +62,51 @@ func TestChaos(t *testing.T) {
 	s.requireClean()
 }
 
-// buy is one buyer who does what a shop's page would: one in four pays on the
-// gateway's page, and a failed attempt is followed by another.
+// buy is one buyer who does what a shop's page would: a call that was not answered
+// is repeated with its key, one buyer in four pays on the gateway's page, and a
+// failed attempt is followed by another.
 func buy(t *testing.T, s *shop, n int) {
 	order := s.call("POST", "/checkout", s.pk, basket("MUG", 1+n%3))
 	if order.status != 201 {
 		t.Errorf("checkout: %d %s", order.status, order.body)
 		return
 	}
-	id, token := order.text("order_id"), order.text("order_token")
-	amount := order.text("amount")
+	b := buyer{s: s, order: order.text("order_id"), token: order.text("order_token"), amount: order.text("amount")}
+	token := "pm_card_visa"
+	if n%4 == 0 {
+		token = ""
+	}
 	for attempt := range 5 {
-		pay := initiate(id, amount, fmt.Sprintf("%s-%d", id, attempt), "pm_card_visa")
-		hosted := n%4 == 0
-		if hosted {
-			pay = initiate(id, amount, fmt.Sprintf("%s-%d", id, attempt), "")
-		}
-		a := s.call("POST", "/payment/initiate", s.pk, pay, "Order-Token", token)
-		if action, ok := a.json["action"].(object); ok && hosted {
-			_, _, _ = payPage(fmt.Sprint(action["url"])) // the sandbox may break this call too
-		}
-		if confirm(s, id, token) {
+		if b.pay(fmt.Sprintf("%s-%d", b.order, attempt), token) {
 			return
 		}
 	}
+	t.Errorf("order %s could not be paid in five attempts", b.order)
 }
 
-// confirm asks until the order is confirmed or its attempt has failed.
-func confirm(s *shop, id, token string) bool {
-	for range 40 {
-		a := s.call("POST", "/checkout/confirm", s.pk, object{"order_id": id}, "Order-Token", token)
+type buyer struct {
+	s                    *shop
+	order, token, amount string
+}
+
+// pay makes one attempt and tells whether it confirmed the order. It gives up
+// where the attempt has failed.
+func (b buyer) pay(key, token string) bool {
+	for range 100 {
+		a := b.s.call("POST", "/payment/initiate", b.s.pk, initiate(b.order, b.amount, key, token), "Order-Token", b.token)
+		if action, ok := a.json["action"].(object); ok {
+			_, _, _ = payPage(fmt.Sprint(action["url"])) // the sandbox may break this call too: then again
+		}
+		done := b.s.call("POST", "/checkout/confirm", b.s.pk, object{"order_id": b.order}, "Order-Token", b.token)
 		switch {
-		case a.status == 200:
+		case done.status == 200:
 			return true
-		case a.status == 409:
+		case done.status == 409 && done.text("code") == "payment_failed":
 			return false
 		}
 		time.Sleep(250 * time.Millisecond)
 	}
-	return true // the look-ups go on without the buyer
+	return false
 }
 
 // atRest tells whether nothing is on its way any more.

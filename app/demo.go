@@ -67,9 +67,8 @@ func RunDemo(ctx context.Context, options DemoOptions, adapters Adapters, log *s
 	if _, _, err := Migrate(ctx, cfg, adapters); err != nil {
 		return nil, err
 	}
-	shop, err := web.New(web.Config{StorefrontKey: DemoStorefrontKey, Currency: cfg.Currency, Title: "Kassa demo shop"})
-	if err != nil {
-		return nil, err
+	shop := func(reader store.Reader) (http.Handler, error) {
+		return web.New(web.Config{StorefrontKey: DemoStorefrontKey, Currency: cfg.Currency, Title: "Kassa demo shop", Reader: reader})
 	}
 	if d.App, err = Run(ctx, cfg, adapters, log, shop); err != nil {
 		return nil, err

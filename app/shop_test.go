@@ -41,7 +41,7 @@ var adapters = app.Adapters{
 	Stores: map[string]app.StoreAdapter{
 		"memory": func(context.Context, app.StoreConfig) (store.Store, error) { return memory.New(memory.Config{}), nil },
 		"sqlite": func(ctx context.Context, c app.StoreConfig) (store.Store, error) {
-			return sqlite.Open(ctx, sqlite.Config{Path: c.Path, ReadOnly: c.ReadOnly})
+			return sqlite.Open(ctx, sqlite.Config{Path: c.Path, ReadOnly: c.Access == app.ReadOnly, Beside: c.Access == app.Administer})
 		},
 		"postgres": func(ctx context.Context, c app.StoreConfig) (store.Store, error) {
 			return postgres.Open(ctx, postgres.Config{URL: c.URL, MaxConns: c.MaxConns})

@@ -209,6 +209,11 @@ func (a attempt) actRequest(act string) gateway.ActRequest {
 	}
 }
 
+// wanted tells whether the order would still take this attempt's money.
+func (a attempt) wanted() bool {
+	return a.order.Payable() && !a.payment.Closing && !a.payment.Superseded
+}
+
 // initiate creates the attempt. One whose order takes no more money is only
 // looked up: it must not begin now.
 func (p *Payments) initiate(ctx context.Context, a attempt) (checkout.PaymentReport, error) {
@@ -216,9 +221,14 @@ func (p *Payments) initiate(ctx context.Context, a attempt) (checkout.PaymentRep
 	if !a.payment.Open() || a.payment.GatewayRef != "" || !fresh {
 		return checkout.PaymentReport{}, errNothing
 	}
-	if !a.order.Payable() || a.payment.Closing || a.payment.Superseded {
+	if !a.wanted() {
 		return a.gateway.LookUp(ctx, a.lookUpRequest())
 	}
+	return a.create(ctx)
+}
+
+// create makes the call; repeated with the same key it charges once.
+func (a attempt) create(ctx context.Context) (checkout.PaymentReport, error) {
 	return a.gateway.Create(ctx, gateway.CreateRequest{
 		PaymentID:     a.payment.ID,
 		OrderID:       a.order.ID,
@@ -243,9 +253,20 @@ func lines(o *checkout.Order) []gateway.Line {
 	return out
 }
 
+// lookUp asks for the truth. Where every answer was lost and the order still
+// wants the money, the create is repeated by its own key first: that is the one
+// sure way to learn what became of it, however many payments the account has.
+// Only where that is not answered either is the attempt searched for.
 func (p *Payments) lookUp(ctx context.Context, a attempt) (checkout.PaymentReport, error) {
 	if !a.payment.Open() {
 		return checkout.PaymentReport{}, errNothing
+	}
+	lost := a.payment.GatewayRef == "" && a.payment.ChargeID == ""
+	if lost && a.wanted() {
+		report, err := a.create(ctx)
+		if gateway.KindOf(err) != gateway.Unknown {
+			return report, err
+		}
 	}
 	return a.gateway.LookUp(ctx, a.lookUpRequest())
 }

@@ -1,10 +1,11 @@
 // Package web is the demo's shop: a few pages and scripts that take a buyer from
-// the catalogue to a confirmed order. The server renders shells; what they show
-// and do goes through the JSON API alone, with a storefront key, as any shop's
-// own pages would.
+// the catalogue to a confirmed order. The server renders shells and lists the
+// products; all that a buyer does goes through the JSON API alone, with a
+// storefront key, as any shop's own pages would.
 //
-// It must not know the store, the engine or the gateways, and it holds no state:
-// a buyer's basket and order tokens live in the buyer's browser.
+// It must not know the engine or the gateways, it reads the store and never
+// writes, and it holds no state: a buyer's basket and order tokens live in the
+// buyer's browser.
 package web
 
 import (
@@ -20,6 +21,7 @@ import (
 	"strings"
 
 	"kassa/money"
+	"kassa/store"
 )
 
 //go:embed pages assets
@@ -30,6 +32,7 @@ type Config struct {
 	StorefrontKey string // pk_…; every visitor can read it
 	Currency      string // shown first; INR by default
 	Title         string // of the shop; "Kassa" by default
+	Reader        store.Reader
 }
 
 // New makes the shop's pages, to be mounted at "/". It refuses a server key,
@@ -57,6 +60,7 @@ func New(cfg Config) (http.Handler, error) {
 		}
 		mux.Handle(pattern, page)
 	}
+	mux.HandleFunc("GET /shop/products", cfg.listProducts)
 	return mux, addAssets(mux)
 }
 

@@ -27,7 +27,7 @@ var adapters = app.Adapters{
 }
 
 func openSQLite(ctx context.Context, c app.StoreConfig) (store.Store, error) {
-	return sqlite.Open(ctx, sqlite.Config{Path: c.Path, ReadOnly: c.ReadOnly})
+	return sqlite.Open(ctx, sqlite.Config{Path: c.Path, ReadOnly: c.Access == app.ReadOnly, Beside: c.Access == app.Administer})
 }
 
 func openPostgres(ctx context.Context, c app.StoreConfig) (store.Store, error) {

@@ -84,7 +84,7 @@ func withStore(ctx context.Context, path string, job func(store.Store) error) (e
 	if err != nil {
 		return err
 	}
-	s, err := app.OpenStore(ctx, cfg, adapters, false)
+	s, err := app.OpenStore(ctx, cfg, adapters, app.Administer)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -35,12 +36,17 @@ type Config struct {
 	Now  func() time.Time // the database's clock; nil means time.Now
 	// ReadOnly opens the file beside a process that serves it, for the audit.
 	ReadOnly bool
+	// Beside opens the file for a short administrative write, such as an API
+	// key, also while a process serves it.
+	Beside bool
 }
 
 // Store is one open SQLite file.
 type Store struct {
 	path     string
 	readOnly bool
+	beside   bool
+	opening  sync.Mutex // held by the first use
 	clock    func() time.Time
 	lock     *os.File // held while this process serves the file; nil if read-only
 	ready    atomic.Bool
@@ -58,7 +64,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: %w", err)
 	}
-	s := &Store{path: path, readOnly: config.ReadOnly, clock: config.Now}
+	s := &Store{path: path, readOnly: config.ReadOnly, beside: config.Beside, clock: config.Now}
 	if s.clock == nil {
 		s.clock = time.Now
 	}
@@ -70,10 +76,12 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 
 func (s *Store) open(ctx context.Context) error {
 	var err error
-	if !s.readOnly {
+	if !s.readOnly && !s.beside {
 		if s.lock, err = lockFile(s.path + ".lock"); err != nil {
 			return err
 		}
+	}
+	if !s.readOnly {
 		if err := makePrivate(s.path); err != nil {
 			return err
 		}
@@ -135,6 +143,11 @@ func (s *Store) check(ctx context.Context) error {
 	if s.ready.Load() {
 		return nil
 	}
+	s.opening.Lock()
+	defer s.opening.Unlock()
+	if s.ready.Load() {
+		return nil
+	}
 	have, want, err := s.Schema(ctx)
 	if err != nil {
 		return err
@@ -143,6 +156,25 @@ func (s *Store) check(ctx context.Context) error {
 		return fmt.Errorf("sqlite: %s has schema %d, this version of Kassa needs %d: migrate it, or use the version that wrote it: %w",
 			s.path, have, want, store.ErrSchema)
 	}
+	if err := s.freeTasks(); err != nil {
+		return err
+	}
 	s.ready.Store(true)
 	return nil
+}
+
+// freeTasks ends all leases before the first use: a file has one serving process,
+// so that whoever held them is dead, and its work need not wait for their end.
+func (s *Store) freeTasks() error {
+	if s.lock == nil {
+		return nil
+	}
+	c, err := s.writer.begin(context.Background(), "BEGIN IMMEDIATE")
+	if err != nil {
+		return err
+	}
+	if _, err := c.exec("tasks.free"); err != nil {
+		return errors.Join(err, s.writer.rollback(c))
+	}
+	return s.writer.commit(c)
 }

@@ -5,16 +5,9 @@ import { $, clearNotice, el, explain, notice, price, show, total, waiting } from
 let products = []
 
 async function load() {
-  let cursor = ''
-  const all = []
-  do {
-    const query = new URLSearchParams({ limit: 200, ...(cursor && { cursor }) })
-    const { body } = await call('GET', '/products?' + query, { onWait: waiting })
-    all.push(...body.items)
-    cursor = body.next_cursor
-  } while (cursor)
+  const { body } = await call('GET', '/shop/products', { onWait: waiting })
   clearNotice()
-  products = all.filter((p) => p.active)
+  products = body.items
 }
 
 const amountOf = (product) => product.prices[basket.currency()]

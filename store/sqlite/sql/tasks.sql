@@ -39,3 +39,6 @@ UPDATE tasks SET lease_id = ?2, leased_until = ?3 WHERE task_id = ?1;
 
 -- name: tasks.release
 UPDATE tasks SET lease_id = NULL, leased_until = NULL WHERE task_id = ?1 AND lease_id = ?2;
+
+-- name: tasks.free
+UPDATE tasks SET lease_id = NULL, leased_until = NULL WHERE lease_id IS NOT NULL;
