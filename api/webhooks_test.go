@@ -18,7 +18,7 @@ import (
 // signed is Stripe's signature of a body.
 func signed(secret, body string, at time.Time) option {
 	mac := hmac.New(sha256.New, []byte(secret))
-	fmt.Fprintf(mac, "%d.%s", at.Unix(), body)
+	_, _ = fmt.Fprintf(mac, "%d.%s", at.Unix(), body)
 	return header("Stripe-Signature", fmt.Sprintf("t=%d,v1=%s", at.Unix(), hex.EncodeToString(mac.Sum(nil))))
 }
 

@@ -9,7 +9,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -238,11 +237,6 @@ func Migrate(ctx context.Context, cfg Config, adapters Adapters) (from, to int64
 	}
 	to, _, err = s.Schema(ctx)
 	return from, to, err
-}
-
-// newLogger makes the process's logger.
-func newLogger(w io.Writer, cfg Log) (*slog.Logger, error) {
-	return telemetry.NewLogger(w, cfg.Format, cfg.Level)
 }
 
 func parseTTL(text string) (time.Duration, error) {

@@ -2,9 +2,7 @@ package app
 
 import (
 	"fmt"
-	"log/slog"
 	"maps"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -184,6 +182,3 @@ func mask(part map[string]any) map[string]any {
 
 // YAML writes the masked configuration as a file that LoadConfig reads.
 func (c Config) YAML() ([]byte, error) { return yaml.Parser().Marshal(c.Masked()) }
-
-// Logger makes the process's logger.
-func (c Config) logger() (*slog.Logger, error) { return newLogger(os.Stderr, c.Log) }

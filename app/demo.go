@@ -27,6 +27,9 @@ const (
 	DemoServerKey     = "sk_demo"
 )
 
+// demoMethods are what the sandbox's gateways take.
+var demoMethods = []checkout.Method{checkout.MethodCard, checkout.MethodWallet}
+
 // DemoOptions says where the demo listens and keeps its files.
 type DemoOptions struct {
 	Addr  string // of the shop and the API; port 0 takes a free one
@@ -68,7 +71,7 @@ func RunDemo(ctx context.Context, options DemoOptions, adapters Adapters, log *s
 		return nil, err
 	}
 	shop := func(reader store.Reader) (http.Handler, error) {
-		return web.New(web.Config{StorefrontKey: DemoStorefrontKey, Currency: cfg.Currency, Title: "Kassa demo shop", Reader: reader})
+		return web.New(web.Config{StorefrontKey: DemoStorefrontKey, Currency: cfg.Currency, Title: "Kassa demo shop", Reader: reader, Methods: demoMethods})
 	}
 	if d.App, err = Run(ctx, cfg, adapters, log, shop); err != nil {
 		return nil, err
@@ -164,7 +167,7 @@ func demoConfig(options DemoOptions, sandboxURL, webhookSecret string) (Config, 
 	cfg.Gateways = map[string]map[string]any{
 		"stripe": {
 			"kind": "stripe", "secret_key": "sk_test_sandbox", "webhook_secrets": []string{webhookSecret},
-			"base_url": sandboxURL, "methods": []string{"card", "wallet"},
+			"base_url": sandboxURL, "methods": demoMethods,
 		},
 		"transfer": {"kind": "manual", "hold_ttl": "168h"},
 	}

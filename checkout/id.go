@@ -23,7 +23,7 @@ func ParseID(text string) (ID, error) {
 // brings both, so that pure code stays pure (RFC 9562, section 5.7).
 func NewID(at time.Time, random [10]byte) ID {
 	var id ID
-	ms := uint64(at.UnixMilli()) //nolint:gosec // times before 1970 do not occur
+	ms := uint64(at.UnixMilli())
 	binary.BigEndian.PutUint64(id[:8], ms<<16)
 	copy(id[6:], random[:])
 	id[6] = id[6]&0x0f | 0x70
@@ -37,7 +37,7 @@ func NewID(at time.Time, random [10]byte) ID {
 func (id ID) Child(n int) ID {
 	tail := binary.BigEndian.Uint64(id[8:])
 	variant := tail & (3 << 62)
-	tail = (tail + uint64(n)) &^ (3 << 62) //nolint:gosec // n is a small count
+	tail = (tail + uint64(n)) &^ (3 << 62)
 	binary.BigEndian.PutUint64(id[8:], tail|variant)
 	return id
 }

@@ -18,8 +18,10 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 
+	"kassa/checkout"
 	"kassa/money"
 	"kassa/store"
 )
@@ -33,7 +35,12 @@ type Config struct {
 	Currency      string // shown first; INR by default
 	Title         string // of the shop; "Kassa" by default
 	Reader        store.Reader
+	// Methods of payment that are offered; card always is.
+	Methods []checkout.Method
 }
+
+// Offers tells a page whether to show a method.
+func (c Config) Offers(method checkout.Method) bool { return slices.Contains(c.Methods, method) }
 
 // New makes the shop's pages, to be mounted at "/". It refuses a server key,
 // which must never reach a browser.

@@ -12,6 +12,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"kassa/checkout"
+	"kassa/money"
+	"kassa/store"
+	"kassa/store/memory"
 	"kassa/web"
 )
 
@@ -22,6 +26,26 @@ func shop(t *testing.T) http.Handler {
 	handler, err := web.New(web.Config{StorefrontKey: "pk_demo", Currency: "INR", Title: "A shop"})
 	require.NoError(t, err)
 	return handler
+}
+
+func TestProductsOnSaleAreListedWithWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	s := memory.New(memory.Config{})
+	tx, err := s.Begin(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, tx.Commit(t.Context(), &store.Save{
+		BatchID: checkout.ID{1},
+		NewProducts: []*checkout.Product{
+			{SKU: "HIDDEN", Name: "Not on sale", Prices: map[money.Currency]int64{"INR": 100}},
+			{SKU: "MUG", Name: "Mug <1>", Active: true, Prices: map[money.Currency]int64{"INR": 49950, "JPY": 900}},
+		},
+		NewLevels: []checkout.Level{{SKU: "MUG", Warehouse: "main", Available: 3, Received: 3}},
+	}))
+	handler, err := web.New(web.Config{StorefrontKey: "pk_demo", Reader: s})
+	require.NoError(t, err)
+	answer := get(t, handler, "/shop/products")
+	require.Equal(t, http.StatusOK, answer.Code)
+	require.JSONEq(t, `{"items":[{"sku":"MUG","name":"Mug <1>","prices":{"INR":"499.50","JPY":"900"},"available_qty":3}]}`, answer.Body.String())
 }
 
 func get(t *testing.T, handler http.Handler, target string, header ...string) *httptest.ResponseRecorder {

@@ -27,6 +27,13 @@ type commands struct {
 }
 
 func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "kassa:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var cli commands
@@ -36,11 +43,7 @@ func main() {
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.UsageOnError(),
 	)
-	if err := command.Run(); err != nil {
-		stop()
-		fmt.Fprintln(os.Stderr, "kassa:", err)
-		os.Exit(1)
-	}
+	return command.Run()
 }
 
 // drain is how long a stopping process may take to finish what it has begun.

@@ -60,7 +60,7 @@ func TestErrorClasses(t *testing.T) {
 func requireClass(t *testing.T, want, err error) {
 	t.Helper()
 	for _, class := range []error{store.ErrRetry, store.ErrUnavailable, store.ErrUnknownCommit, store.ErrSchema} {
-		require.Equal(t, class == want, errors.Is(err, class), "%v: %v", class, err)
+		require.Equal(t, errors.Is(want, class), errors.Is(err, class), "%v: %v", class, err)
 	}
 }
 

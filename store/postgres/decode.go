@@ -48,7 +48,7 @@ func (r *row) int() int64 {
 	if value == nil {
 		return 0
 	}
-	return int64(binary.BigEndian.Uint64(value)) //nolint:gosec // two's complement is the format
+	return int64(binary.BigEndian.Uint64(value))
 }
 
 func (r *row) bool() bool {
@@ -61,7 +61,7 @@ func (r *row) time() time.Time {
 	if value == nil {
 		return time.Time{}
 	}
-	return time.UnixMicro(int64(binary.BigEndian.Uint64(value)) + epoch).UTC() //nolint:gosec // as above
+	return time.UnixMicro(int64(binary.BigEndian.Uint64(value)) + epoch).UTC()
 }
 
 func (r *row) blob() []byte { return append([]byte(nil), r.bytes()...) }

@@ -32,7 +32,7 @@ func makeArray[T any](element uint32, size int, rows []T, put func(data []byte, 
 	data := make([]byte, arrayHeader, arrayHeader+len(rows)*(4+size))
 	binary.BigEndian.PutUint32(data[0:], 1)
 	binary.BigEndian.PutUint32(data[8:], element)
-	binary.BigEndian.PutUint32(data[12:], uint32(len(rows))) //nolint:gosec // a batch is small
+	binary.BigEndian.PutUint32(data[12:], uint32(len(rows)))
 	binary.BigEndian.PutUint32(data[16:], 1)
 	for _, row := range rows {
 		start := len(data)
@@ -43,7 +43,7 @@ func makeArray[T any](element uint32, size int, rows []T, put func(data []byte, 
 			continue
 		}
 		data = filled
-		binary.BigEndian.PutUint32(data[start:], uint32(len(data)-start-4)) //nolint:gosec // values are far below 4 GiB
+		binary.BigEndian.PutUint32(data[start:], uint32(len(data)-start-4))
 	}
 	return &array{data: data}
 }
@@ -89,7 +89,7 @@ func optional[T any](rows []T, get func(T) string) *array {
 
 func ints[T any](rows []T, get func(T) int64) *array {
 	return makeArray(pgtype.Int8OID, 8, rows, func(data []byte, row T) []byte {
-		return binary.BigEndian.AppendUint64(data, uint64(get(row))) //nolint:gosec // two's complement is the format
+		return binary.BigEndian.AppendUint64(data, uint64(get(row)))
 	})
 }
 
@@ -100,7 +100,7 @@ func optionalInts[T any](rows []T, get func(T) *int64) *array {
 		if value == nil {
 			return nil
 		}
-		return binary.BigEndian.AppendUint64(data, uint64(*value)) //nolint:gosec // as above
+		return binary.BigEndian.AppendUint64(data, uint64(*value))
 	})
 }
 
@@ -123,7 +123,7 @@ func times[T any](rows []T, get func(T) time.Time) *array {
 		if at.IsZero() {
 			return nil
 		}
-		return binary.BigEndian.AppendUint64(data, uint64(at.UnixMicro()-epoch)) //nolint:gosec // as above
+		return binary.BigEndian.AppendUint64(data, uint64(at.UnixMicro()-epoch))
 	})
 }
 

@@ -92,5 +92,5 @@ func runMigrations(ctx context.Context, db *sql.DB, id int64, do func(*goose.Pro
 func lockID(database, searchPath string) int64 {
 	hash := fnv.New64a()
 	_, _ = fmt.Fprintf(hash, "kassa migrations of %s %s", database, searchPath)
-	return int64(hash.Sum64()) //nolint:gosec // any 64 bits name a lock
+	return int64(hash.Sum64())
 }

@@ -11,11 +11,6 @@ import (
 	"kassa/store"
 )
 
-// batcher is a pool or a connection.
-type batcher interface {
-	SendBatch(ctx context.Context, batch *pgx.Batch) pgx.BatchResults
-}
-
 // one reads the single row of a statement.
 func one[T any](ctx context.Context, s *Store, what string, scan func(*row) T, name string, args ...any) (T, error) {
 	found, err := query(ctx, s.pool, scan, statement(name), args...)

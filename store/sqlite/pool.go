@@ -137,7 +137,7 @@ func (c *connection) statement(name string) (*sql.Stmt, error) {
 // cancelled: it is short, and a caller who has gone must not fail the others of
 // its batch.
 func (c *connection) exec(name string, args ...any) (int64, error) {
-	statement, err := c.statement(name)
+	statement, err := c.statement(name) //nolint:sqlclosecheck // it is kept for the next use
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", name, wrap(err))
 	}
@@ -155,7 +155,7 @@ func collect[T any](ctx context.Context, c *connection, name string, scan func(r
 			err = fmt.Errorf("%s: %w", name, wrap(err))
 		}
 	}()
-	statement, err := c.statement(name)
+	statement, err := c.statement(name) //nolint:sqlclosecheck // it is kept for the next use
 	if err != nil {
 		return nil, err
 	}
