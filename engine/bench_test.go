@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
+	"kassa/batch"
 	"kassa/checkout"
 	"kassa/engine"
 	"kassa/money"
@@ -71,7 +72,10 @@ func openPostgres(b *testing.B) (store.Store, *pgxpool.Pool) {
 
 func newPostgresEngine(b *testing.B, s store.Store) *engine.Engine {
 	b.Helper()
-	e := engine.New(engine.Config{Store: s}, func([]checkout.Task) {})
+	e := engine.New(engine.Config{Store: s, Batch: batch.Config{OnCommit: func(size int, _ time.Duration) {
+		commits.Add(1)
+		commands.Add(int64(size))
+	}}}, func([]checkout.Task) {})
 	b.Cleanup(func() { require.NoError(b, e.Close(context.Background())) })
 	ctx := context.Background()
 	_, err := e.Do(ctx, saga.SaveProduct{Product: checkout.Product{SKU: "MUG", Name: "Mug", Active: true, Prices: map[money.Currency]int64{"INR": 100}}})
@@ -81,7 +85,7 @@ func newPostgresEngine(b *testing.B, s store.Store) *engine.Engine {
 	return e
 }
 
-var session atomic.Int64
+var session, commits, commands atomic.Int64
 
 func hold(e *engine.Engine) error {
 	_, err := e.Do(context.Background(), saga.HoldStock{
@@ -154,6 +158,7 @@ func BenchmarkPostgresHotHolds(b *testing.B) {
 		}
 		textbook := max(median(theirs16), median(theirs64))
 		b.ReportMetric(median(ours), "holds/s")
+		b.ReportMetric(float64(commands.Load())/float64(commits.Load()), "holds/batch")
 		b.ReportMetric(textbook, "textbook_holds/s")
 		b.ReportMetric(median(ours)/textbook, "ratio")
 	}

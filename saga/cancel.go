@@ -36,15 +36,8 @@ func (c CancelOrder) decide(d *draft) (Result, error) {
 		return c.cancelPaid(d, o)
 	}
 	o.CancelReason = c.Reason
-	open := o.OpenPayment()
 	d.endOrder(o, checkout.OrderCancelled)
-	switch {
-	case open == nil:
-	case open.Status == checkout.PaymentAuthorized:
-		d.void(o, open, "the order was cancelled")
-	default:
-		d.closePayment(o, open)
-	}
+	d.closeOthers(o, checkout.ID{}, "the order was cancelled")
 	return Result{Order: o}, nil
 }
 

@@ -8,7 +8,7 @@ import (
 	"kassa/inventory"
 )
 
-// ExpireOrder ends an order whose hold's time is over. An open attempt is closed
+// ExpireOrder ends an order whose hold's time is over. What is open is closed
 // at its gateway first, for up to half a minute; then, whatever the gateway
 // said, the stock is free and the order EXPIRED, and look-ups go on.
 type ExpireOrder struct{ OrderID checkout.ID }
@@ -32,7 +32,11 @@ func (c ExpireOrder) decide(d *draft) (Result, error) {
 		o = d.order(c.OrderID)
 		o.ClosingSince = d.now()
 		d.event(o, "order.closing", nil)
-		d.closePayment(o, o.OpenPayment())
+		for i := range o.Payments {
+			if p := &o.Payments[i]; p.Open() {
+				d.closePayment(o, p)
+			}
+		}
 		return Result{Order: o}, nil
 	}
 	if d.now().Sub(o.ClosingSince) < checkout.ClosePatience {
@@ -56,6 +60,7 @@ func (d *draft) endOrder(o *checkout.Order, as checkout.OrderStatus) {
 		}
 	}
 	o.Status = as
+	o.ClosingSince = time.Time{}
 	kind := "order.cancelled"
 	if as == checkout.OrderExpired {
 		kind = "order.expired"

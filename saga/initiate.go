@@ -105,13 +105,14 @@ func (c InitiatePayment) repeat(d *draft, o *checkout.Order, p *checkout.Payment
 	if p.FailureCode == GatewayUnavailable && p.Status == checkout.PaymentFailed && payable(d, o) == nil && o.OpenPayment() == nil {
 		p.Status, p.FailureCode, p.FailureMessage = checkout.PaymentInitiated, "", ""
 		p.Token = c.Token
+		p.Closing, p.Superseded, p.LookUps = false, false, 0
 		p.CallNo++
 		p.UpdatedAt = d.now()
 		d.event(o, "payment.initiated", paymentData(p))
 		d.runNow(checkout.Task{ID: p.ID, Kind: checkout.TaskInitiate, OrderID: o.ID})
 		return Result{Order: o, Payment: p}, nil
 	}
-	return Result{Order: o, Payment: p, Existing: true}, nil
+	return Result{Order: o, Payment: p, Existing: true}, d.discard()
 }
 
 func (c InitiatePayment) newPayment(d *draft, o *checkout.Order, r Route) *checkout.Payment {
@@ -174,7 +175,8 @@ func (d *draft) makeRoom(o *checkout.Order, open *checkout.Payment) (waiting boo
 }
 
 // closePayment asks the gateway to end an open attempt. One whose creation is
-// not answered yet is looked up first, because there is nothing to name it by.
+// under way goes on until that is answered; one whose outcome is unknown is looked
+// up first, because there is nothing to name it by.
 func (d *draft) closePayment(o *checkout.Order, p *checkout.Payment) {
 	if p.Closing || p.Status == checkout.PaymentAuthorized {
 		return
@@ -182,11 +184,11 @@ func (d *draft) closePayment(o *checkout.Order, p *checkout.Payment) {
 	p.Closing = true
 	p.UpdatedAt = d.now()
 	d.event(o, "payment.closing", paymentData(p))
-	if p.GatewayRef == "" {
-		return // its initiate or look-up task goes on and finds Closing set
+	if p.Status == checkout.PaymentInitiated {
+		return
 	}
 	kind := checkout.TaskLookUp
-	if p.Closable {
+	if p.Closable && p.GatewayRef != "" {
 		kind = checkout.TaskClose
 	}
 	d.runNow(checkout.Task{ID: p.ID, Kind: kind, OrderID: o.ID})

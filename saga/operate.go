@@ -77,7 +77,7 @@ func (c CapturePayment) decide(d *draft) (Result, error) {
 		return Result{}, err
 	case p.Status == checkout.PaymentSucceeded:
 		return Result{Order: d.state.Orders[o.ID], Payment: p, Existing: true}, d.discard()
-	case p.Status != checkout.PaymentAuthorized || o.SecuredBy != p.ID:
+	case p.Status != checkout.PaymentAuthorized || o.SecuredBy != p.ID || !o.Paid():
 		return Result{}, checkout.Refuse(checkout.CodeOrderState, "the payment is %s and the order %s: only money that was authorised for a confirmed order can be captured", p.Status, o.Status)
 	}
 	d.event(o, "payment.capturing", paymentData(p))

@@ -57,9 +57,15 @@ func (d *draft) applyPayment(o *checkout.Order, p *checkout.Payment, r checkout.
 	if secondCharge(p, r) {
 		p = d.secondPayment(o, p, r)
 	}
+	if reopens(p, r.Status, run) {
+		d.reopen(o, p)
+	}
+	unsure := doubtful(p, r.Status, run)
 	note(p, r)
 	p.UpdatedAt = d.now()
 	switch {
+	case unsure:
+		d.doubt(o, p, run)
 	case !legal(p.Status, r.Status):
 		d.owe(o, p, run)
 	case r.Status == checkout.PaymentSucceeded:
@@ -82,7 +88,7 @@ func note(p *checkout.Payment, r checkout.PaymentReport) {
 	if p.ChargeID == "" || r.Status == checkout.PaymentSucceeded && r.ChargeID != "" {
 		p.ChargeID = r.ChargeID
 	}
-	if r.Action != nil {
+	if r.Action != nil && legal(p.Status, checkout.PaymentPending) {
 		p.Action = r.Action
 		p.ActionExpires = r.ActionExpires
 	}
@@ -104,10 +110,50 @@ func legal(from, to checkout.PaymentStatus) bool {
 	return false // SUCCEEDED is never moved back
 }
 
-// secondCharge tells whether the gateway has charged the same attempt twice.
+// reopens tells whether an attempt that was thought never to have reached its
+// gateway has done so: another run of its creation did.
+func reopens(p *checkout.Payment, to checkout.PaymentStatus, run *TaskRun) bool {
+	return p.Status == checkout.PaymentFailed && p.FailureCode == GatewayUnavailable &&
+		to == checkout.PaymentPending && run != nil && run.Task.Kind == checkout.TaskInitiate
+}
+
+// reopen makes such an attempt open again. Where it is not wanted any more it is
+// to be closed.
+func (d *draft) reopen(o *checkout.Order, p *checkout.Payment) {
+	p.Superseded = p.Superseded || o.OpenPayment() != nil
+	p.Closing = p.Superseded || payable(d, o) != nil
+	p.Status, p.FailureCode, p.FailureMessage = checkout.PaymentPending, "", ""
+	d.event(o, "payment.reopened", paymentData(p))
+}
+
+// doubtful tells whether a failure may be that of an earlier try than the one that
+// was authorised since: webhooks overtake each other, and so do answers. Only a
+// look-up that began after the last report is sure.
+func doubtful(p *checkout.Payment, to checkout.PaymentStatus, run *TaskRun) bool {
+	if p.Status != checkout.PaymentAuthorized || to != checkout.PaymentFailed {
+		return false
+	}
+	return run == nil || run.Task.Kind != checkout.TaskLookUp || run.Task.DueAt.Before(p.UpdatedAt)
+}
+
+// doubt looks the truth up. The look-up stands in for the capture or void that was
+// owed; money that waits for its shipment owed nothing.
+func (d *draft) doubt(o *checkout.Order, p *checkout.Payment, run *TaskRun) {
+	t := checkout.Task{ID: p.ID, Kind: checkout.TaskLookUp, OrderID: o.ID, Attempts: 1}
+	if p.ManualCapture && (run == nil || run.Task.Kind != checkout.TaskCapture) {
+		t.Attempts = 0
+	}
+	d.runNow(t)
+}
+
+// secondCharge tells whether the gateway has charged the same attempt twice, or
+// made ready to.
 func secondCharge(p *checkout.Payment, r checkout.PaymentReport) bool {
-	return r.Status == checkout.PaymentSucceeded && p.Status == checkout.PaymentSucceeded &&
-		r.ChargeID != "" && p.ChargeID != "" && r.ChargeID != p.ChargeID
+	return hasMoney(p.Status) && hasMoney(r.Status) && r.ChargeID != "" && p.ChargeID != "" && r.ChargeID != p.ChargeID
+}
+
+func hasMoney(s checkout.PaymentStatus) bool {
+	return s == checkout.PaymentAuthorized || s == checkout.PaymentSucceeded
 }
 
 // secondPayment finds or makes the row of money that came twice for one attempt.
@@ -165,60 +211,6 @@ func (d *draft) fail(o *checkout.Order, p *checkout.Payment, r checkout.PaymentR
 	}
 }
 
-// owe puts the one task that an open attempt owes next.
-func (d *draft) owe(o *checkout.Order, p *checkout.Payment, run *TaskRun) {
-	if !p.Open() || d.settled(p.ID) {
-		return
-	}
-	if p.Status == checkout.PaymentAuthorized {
-		d.oweAct(o, p, run)
-		return
-	}
-	next := checkout.Task{ID: p.ID, Kind: checkout.TaskLookUp, OrderID: o.ID}
-	if run != nil {
-		next.CreatedAt = run.Task.CreatedAt
-	}
-	if run != nil && run.Task.Kind == checkout.TaskLookUp {
-		p.LookUps++
-	}
-	justCreated := run != nil && (run.Task.Kind == checkout.TaskInitiate || run.Task.Kind == checkout.TaskLookUp)
-	if p.Closing && p.Closable && justCreated && p.GatewayRef != "" {
-		next.Kind = checkout.TaskClose
-		d.runNow(next)
-		return
-	}
-	if run == nil && p.Closing {
-		return // a close is under way and goes on
-	}
-	d.lookAgain(o, p, next, "the attempt is still open at its gateway after a week of look-ups")
-}
-
-// oweAct owes the capture or void again that a look-up stood in for: it was
-// refused, and the look-up found the money still authorised.
-func (d *draft) oweAct(o *checkout.Order, p *checkout.Payment, run *TaskRun) {
-	if run == nil || run.Task.Kind != checkout.TaskLookUp {
-		return // its capture or void was owed when it became authorised
-	}
-	t := run.Task
-	t.Kind = checkout.TaskCapture
-	if p.Extra {
-		t.Kind = checkout.TaskVoid
-	}
-	d.runLater(t, d.now().Add(Backoff.Pause(t.Attempts, d.id.Random())))
-}
-
-// lookAgain owes the next look-up by the schedule, and an operator's look where
-// the schedule has ended.
-func (d *draft) lookAgain(o *checkout.Order, p *checkout.Payment, t checkout.Task, ended string) {
-	t.Kind = checkout.TaskLookUp
-	pause, ok := lookUpPause(p.LookUps, p.Unknown)
-	if !ok {
-		t.Attention, t.LastError = true, ended
-		d.event(o, "payment.needs_attention", paymentData(p))
-	}
-	d.runLater(t, d.now().Add(pause))
-}
-
 // maxCalls bounds how often a call is made again that left no trace.
 const maxCalls = 6
 
@@ -230,8 +222,13 @@ func (d *draft) notFound(o *checkout.Order, p *checkout.Payment, run *TaskRun) {
 		d.owe(o, p, run)
 		return
 	}
+	if p.Status == checkout.PaymentInitiated && run != nil && run.Task.Kind == checkout.TaskLookUp {
+		return // the call is being made again since this look-up began
+	}
 	if payable(d, o) == nil && !p.Superseded && !p.Closing && p.CallNo < maxCalls {
 		p.CallNo++
+		p.LookUps = 0
+		p.Status = checkout.PaymentInitiated
 		d.event(o, "payment.repeated", paymentData(p))
 		d.runNow(checkout.Task{ID: p.ID, Kind: checkout.TaskInitiate, OrderID: o.ID})
 		return

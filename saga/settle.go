@@ -18,7 +18,9 @@ func (d *draft) succeed(o *checkout.Order, p *checkout.Payment, r checkout.Payme
 	p.FailureCode, p.FailureMessage = "", ""
 	d.event(o, "payment.succeeded", paymentData(p))
 	d.dropTask(p.ID)
-	if o.SecuredBy == p.ID {
+	d.commitRefunds(o, p)
+	defer d.recount(o)
+	if o.SecuredBy == p.ID && o.Paid() {
 		if p.Captured != o.Total {
 			d.attend(o.ID, fmt.Sprintf("the capture took %s %s of an order of %s %s",
 				p.Captured, p.Captured.Currency, o.Total, o.Total.Currency))
@@ -37,6 +39,10 @@ func (d *draft) authorize(o *checkout.Order, p *checkout.Payment, r checkout.Pay
 	p.Token, p.Action = "", nil
 	p.FailureCode, p.FailureMessage = "", ""
 	d.event(o, "payment.authorized", paymentData(p))
+	if o.SecuredBy == p.ID && o.Paid() {
+		d.dropTask(p.ID)
+		return // it was thought to have ended
+	}
 	if p.ManualCapture {
 		if why := d.secure(o, p, r.Amount); why != "" {
 			d.void(o, p, why)
@@ -62,6 +68,8 @@ func (d *draft) unwanted(o *checkout.Order, p *checkout.Payment, amount money.Mo
 	switch {
 	case amount != o.Total:
 		return fmt.Sprintf("the gateway has %s %s and the order is for %s %s", amount, amount.Currency, o.Total, o.Total.Currency)
+	case p.Extra:
+		return "it was being given back"
 	case o.Paid():
 		return "the order was paid already"
 	case o.Status == checkout.OrderCancelled:
@@ -107,6 +115,21 @@ func (d *draft) confirm(o *checkout.Order, payment checkout.ID, late bool) {
 	d.event(o, "order.confirmed", map[string]any{
 		"amount": o.Total.String(), "currency": string(o.Total.Currency), "late": late,
 	})
+	d.closeOthers(o, payment, "another attempt paid the order")
+}
+
+// closeOthers ends every open attempt but one, so that the buyer cannot pay twice.
+func (d *draft) closeOthers(o *checkout.Order, but checkout.ID, why string) {
+	for i := range o.Payments {
+		p := &o.Payments[i]
+		switch {
+		case p.ID == but || !p.Open():
+		case p.Status != checkout.PaymentAuthorized:
+			d.closePayment(o, p)
+		case !p.Extra: // else it is being voided
+			d.void(o, p, why)
+		}
+	}
 }
 
 // giveBack refunds in full what was captured and confirms no order.

@@ -80,30 +80,35 @@ func (r Retry) Pause(n int, random uint64) time.Duration {
 	return max(time.Duration(float64(longest)*share), 50*time.Millisecond)
 }
 
-// lookUpSchedule is when an open payment is asked about, after the attempt began:
-// close together while a buyer may wait, then hourly for a day, then daily for a
-// week (the sweep that Stripe's life cycle asks for; Paytm's ends in 72 h).
+// lookUpSchedule is when an open payment or refund is asked about, after it began:
+// close together while a buyer may wait, then at each full hour of its first day,
+// then at each full day of its first week (the sweep that Stripe's life cycle asks
+// for; Paytm's ends in 72 h).
 var lookUpSchedule = []time.Duration{30 * time.Second, 2 * time.Minute, 10 * time.Minute, 30 * time.Minute}
 
-// unknownSchedule is when an attempt is asked about whose call was not answered.
+// unknownSchedule is the pauses before the first look-ups of an attempt whose call
+// was not answered: nobody can pay by another way before it is known.
 var unknownSchedule = []time.Duration{2 * time.Second, 5 * time.Second, 10 * time.Second}
 
-const lookUpLimit = 4 + 23 + 7
+const (
+	day  = 24 * time.Hour
+	week = 7 * day
+)
 
-// lookUpPause is the pause before the n-th look-up (from 0) and whether there is
-// one at all.
-func lookUpPause(n int, unknown bool) (time.Duration, bool) {
-	switch {
-	case unknown && n < len(unknownSchedule):
-		return unknownSchedule[n], true
-	case n == 0:
-		return lookUpSchedule[0], true
-	case n < len(lookUpSchedule):
-		return lookUpSchedule[n] - lookUpSchedule[n-1], true
-	case n < len(lookUpSchedule)+23:
-		return time.Hour, true
-	case n < lookUpLimit:
-		return 24 * time.Hour, true
+// lookUpPause is the pause until something of an age is asked about again, and
+// whether it is at all. It goes by age and not by count, because a waiting buyer's
+// confirms ask in between; a look-up that would follow at once is left out.
+func lookUpPause(age time.Duration) (time.Duration, bool) {
+	soonest := age + checkout.LookUpInterval
+	for _, at := range lookUpSchedule {
+		if soonest <= at {
+			return at - age, true
+		}
 	}
-	return 0, false
+	unit := time.Hour
+	if soonest > day {
+		unit = day
+	}
+	at := (soonest + unit - 1).Truncate(unit)
+	return at - age, at <= week
 }

@@ -70,10 +70,7 @@ func (c FailTask) payment(d *draft, o *checkout.Order, p *checkout.Payment) {
 	case checkout.TaskClose:
 		c.close(d, o, p)
 	case checkout.TaskLookUp:
-		if p.Open() {
-			p.LookUps++
-			d.lookAgain(o, p, c.again(), c.text())
-		}
+		c.lookUp(d, o, p)
 	case checkout.TaskCapture, checkout.TaskVoid:
 		c.act(d, o, p)
 	}
@@ -82,17 +79,21 @@ func (c FailTask) payment(d *draft, o *checkout.Order, p *checkout.Payment) {
 // initiate: an unknown outcome stays PENDING and is looked up; what certainly did
 // not reach the gateway, or was refused by it, ends the attempt.
 func (c FailTask) initiate(d *draft, o *checkout.Order, p *checkout.Payment) {
-	if !p.Open() || p.GatewayRef != "" {
-		return // a webhook was faster
+	if c.Kind == FailUnknown && reopens(p, checkout.PaymentPending, &c.Run) {
+		d.reopen(o, p)
 	}
-	if c.Kind == FailUnknown || p.Unknown {
+	if !p.Open() || p.GatewayRef != "" {
+		d.owe(o, p, &c.Run) // a webhook was faster
+		return
+	}
+	if c.Kind == FailUnknown || p.Unknown || !firstRun(c.Run.Task) {
 		if p.Status == checkout.PaymentInitiated {
 			p.Status = checkout.PaymentPending
 		}
 		p.Unknown = true
 		p.UpdatedAt = d.now()
 		d.event(o, "payment.unknown", paymentData(p))
-		d.lookAgain(o, p, c.again(), c.text())
+		c.look(d, o, p)
 		return
 	}
 	failure := &checkout.Failure{Code: c.Code, Message: c.Message}
@@ -105,10 +106,36 @@ func (c FailTask) initiate(d *draft, o *checkout.Order, p *checkout.Payment) {
 	d.fail(o, p, checkout.PaymentReport{Status: checkout.PaymentFailed, Failure: failure})
 }
 
+// firstRun tells whether nobody can have run a task before. What a call certainly
+// did not do, one whose process died in the middle may have done.
+func firstRun(t checkout.Task) bool {
+	return t.Attempts == 0 && !t.LeasedUntil.After(t.CreatedAt.Add(checkout.TaskLease))
+}
+
+// look owes a look-up in the place of a task that brought nothing. It counts no
+// attempts: they are those of a capture or void that a look-up stands in for.
+func (c FailTask) look(d *draft, o *checkout.Order, p *checkout.Payment) {
+	t := c.again()
+	t.Attempts = 0
+	d.lookAgain(o, p, t, c.text())
+}
+
+func (c FailTask) lookUp(d *draft, o *checkout.Order, p *checkout.Payment) {
+	switch {
+	case p.Status == checkout.PaymentPending:
+		p.LookUps++
+		c.look(d, o, p)
+	case p.Status != checkout.PaymentAuthorized:
+	case c.Run.Task.Attempts > 0 || p.Extra:
+		d.tryAgain(o, c.again(), c.Run.Task.Attempts+1 >= Backoff.Limit)
+	}
+}
+
 // close: the order does not wait for it longer than its patience, so a close that
-// cannot be had becomes a look-up.
+// cannot be had becomes a look-up. One that was authorised meanwhile is captured
+// or voided.
 func (c FailTask) close(d *draft, o *checkout.Order, p *checkout.Payment) {
-	if !p.Open() {
+	if p.Status != checkout.PaymentPending {
 		return
 	}
 	t := c.again()
@@ -116,17 +143,22 @@ func (c FailTask) close(d *draft, o *checkout.Order, p *checkout.Payment) {
 		d.runLater(t, d.now().Add(Backoff.Pause(t.Attempts-1, d.id.Random())))
 		return
 	}
-	d.lookAgain(o, p, t, c.text())
+	c.look(d, o, p)
 }
 
 // act: a capture or a void is repeated with backoff. One that is refused is
 // looked up, because the attempt's state must have moved; in the end an operator
-// decides.
+// decides. Where the gateway has no void it frees the money by itself in time.
 func (c FailTask) act(d *draft, o *checkout.Order, p *checkout.Payment) {
 	if p.Status != checkout.PaymentAuthorized {
+		d.owe(o, p, &c.Run)
 		return
 	}
 	t := c.again()
+	if c.Run.Task.Kind == checkout.TaskVoid && c.Kind == FailUnsupported {
+		d.lookAgain(o, p, t, "the gateway has no void, and the money is still authorised after a week")
+		return
+	}
 	if c.Kind == FailRefused && t.Attempts < Backoff.Limit {
 		t.Kind = checkout.TaskLookUp
 	}
@@ -139,11 +171,14 @@ func (c FailTask) refund(d *draft, o *checkout.Order, r *checkout.Refund) {
 	}
 	t := c.again()
 	switch {
-	case c.Run.Task.Kind == checkout.TaskRefund && (c.Kind == FailRefused || c.Kind == FailUnsupported):
+	case c.Run.Task.Kind == checkout.TaskLookUpRefund || r.GatewayRef != "":
+		d.awaitRefund(o, r)
+		return
+	case c.Kind == FailUnsupported, c.Kind == FailRefused && firstRun(c.Run.Task):
 		d.refundFailed(o, r, &checkout.Failure{Code: c.Code, Message: c.Message})
 		d.recount(o)
 		return
-	case c.Run.Task.Kind == checkout.TaskRefund && c.Kind == FailUnknown:
+	case c.Kind == FailUnknown || c.Kind == FailRefused:
 		t.Kind = checkout.TaskLookUpRefund
 	}
 	c.retry(d, o, t)
@@ -151,11 +186,7 @@ func (c FailTask) refund(d *draft, o *checkout.Order, r *checkout.Refund) {
 
 // retry owes the task again after a pause, or an operator's decision.
 func (c FailTask) retry(d *draft, o *checkout.Order, t checkout.Task) {
-	if t.Attempts >= Backoff.Limit || c.Kind == FailUnsupported {
-		t.Attention = true
-		d.event(o, "task.needs_attention", map[string]any{"task": string(t.Kind), "attempts": t.Attempts})
-	}
-	d.runLater(t, d.now().Add(Backoff.Pause(t.Attempts-1, d.id.Random())))
+	d.tryAgain(o, t, t.Attempts >= Backoff.Limit || c.Kind == FailUnsupported)
 }
 
 // again is the task with one more attempt behind it.
@@ -164,119 +195,4 @@ func (c FailTask) again() checkout.Task {
 	t.Attempts++
 	t.LastError = c.text()
 	return t
-}
-
-// Resolution is what an operator does about a task that needs attention.
-type Resolution string
-
-// The resolutions.
-const (
-	ResolveRetry      Resolution = "retry"      // run it again, with a fresh count
-	ResolveSkip       Resolution = "skip"       // it is dealt with otherwise
-	ResolveCompensate Resolution = "compensate" // undo its step instead
-)
-
-// ResolveTask is an operator's decision.
-type ResolveTask struct {
-	Task checkout.Task // as it was read
-	How  Resolution
-	Note string
-}
-
-func (c ResolveTask) needs(s *State) Keys {
-	if c.Task.OrderID.IsZero() {
-		return Keys{}
-	}
-	return orderAndStock(s, c.Task.OrderID)
-}
-
-func (c ResolveTask) decide(d *draft) (Result, error) {
-	if !c.Task.Attention {
-		return Result{}, checkout.Refuse(checkout.CodeOrderState, "the task runs by itself and needs no operator")
-	}
-	o := d.order(c.Task.OrderID)
-	if o != nil {
-		d.event(o, "task.resolved", map[string]any{"task": string(c.Task.Kind), "how": string(c.How), "note": c.Note})
-	}
-	switch c.How {
-	case ResolveRetry:
-		return Result{Order: o}, c.retry(d, o)
-	case ResolveSkip:
-		c.skip(d, o)
-		return Result{Order: o}, nil
-	case ResolveCompensate:
-		return Result{Order: o}, c.compensate(d, o)
-	}
-	return Result{}, checkout.Invalid("how", "must be retry, skip or compensate")
-}
-
-func (c ResolveTask) retry(d *draft, o *checkout.Order) error {
-	if c.Task.Kind == checkout.TaskAttend {
-		return checkout.Refuse(checkout.CodeOrderState, "there is nothing to run again; skip it once it is dealt with")
-	}
-	t := c.Task
-	t.Attention, t.Attempts, t.LastError = false, 0, ""
-	if o != nil {
-		if p := o.Payment(t.ID); p != nil {
-			p.LookUps = 0
-		}
-		if r := o.Refund(t.ID); r != nil && r.Status == checkout.RefundFailed {
-			if err := d.reopenRefund(o, r); err != nil {
-				return err
-			}
-		}
-	}
-	d.runNow(t)
-	return nil
-}
-
-// reopenRefund asks anew for a refund that failed: another call, another key.
-func (d *draft) reopenRefund(o *checkout.Order, r *checkout.Refund) error {
-	p := o.Payment(r.PaymentID)
-	if p == nil || p.RefundCommitted+r.Amount.Minor > p.Captured.Minor {
-		return checkout.Refuse(checkout.CodeAmountMismatch, "less than this refund is left of the payment; skip it")
-	}
-	p.RefundCommitted += r.Amount.Minor
-	r.Status, r.FailureCode, r.FailureMessage = checkout.RefundPending, "", ""
-	r.GatewayRef = ""
-	r.CallNo++
-	r.UpdatedAt = d.now()
-	return nil
-}
-
-// skip ends the task. What it left open is closed, so that nothing rests in a
-// middle state; should the gateway still report, that is applied as ever.
-func (c ResolveTask) skip(d *draft, o *checkout.Order) {
-	d.dropTask(c.Task.ID)
-	if o == nil {
-		return
-	}
-	if p := o.Payment(c.Task.ID); p != nil && p.Open() && p.Status != checkout.PaymentAuthorized {
-		d.fail(o, p, checkout.PaymentReport{
-			Status: checkout.PaymentFailed, Failure: &checkout.Failure{Code: "skipped", Message: "An operator ended the attempt."},
-		})
-	}
-	if r := o.Refund(c.Task.ID); r != nil && r.Status == checkout.RefundPending {
-		d.refundFailed(o, r, &checkout.Failure{Code: "skipped", Message: "An operator ended the refund."})
-		d.dropTask(r.ID)
-		d.recount(o)
-	}
-}
-
-// compensate runs the compensation of the task's step.
-func (c ResolveTask) compensate(d *draft, o *checkout.Order) error {
-	step, ok := StepOf(c.Task.Kind)
-	if !ok || step.Undo == "" || o == nil || o.Payment(c.Task.ID) == nil {
-		return checkout.Refuse(checkout.CodeOrderState, "%s has no compensation; retry or skip it", c.Task.Kind)
-	}
-	p := o.Payment(c.Task.ID)
-	if step.Undo == checkout.TaskVoid && o.SecuredBy == p.ID && o.Status == checkout.OrderConfirmed {
-		_, err := CancelOrder{OrderID: o.ID, Reason: c.Note}.cancelPaid(d, o)
-		return err
-	}
-	if step.Undo == checkout.TaskClose {
-		p.Closing = true
-	}
-	d.runNow(checkout.Task{ID: p.ID, Kind: step.Undo, OrderID: o.ID})
-	return nil
 }

@@ -96,7 +96,7 @@ func (c MissWebhook) needs(*State) Keys {
 
 func (c MissWebhook) decide(d *draft) (Result, error) {
 	stored := d.state.Webhooks[checkout.WebhookKey{Gateway: c.Event.Gateway, Key: c.Event.Key}]
-	if stored == nil || stored.Status != checkout.WebhookReceived {
+	if stored == nil || stored.Status == checkout.WebhookApplied {
 		d.finishTask(c.Run)
 		return Result{Existing: true}, nil
 	}
