@@ -102,7 +102,7 @@ func TestAnAuthorisationThatLapsed(t *testing.T) {
 	o := s.order("authorized")
 	s.do(saga.ApplyPayment{
 		OrderID: o.ID, PaymentID: o.SecuredBy, Report: checkout.PaymentReport{Status: checkout.PaymentFailed},
-		Run: &saga.TaskRun{Task: checkout.Task{ID: o.SecuredBy, Kind: checkout.TaskLookUp, OrderID: o.ID}},
+		Run: &saga.TaskRun{Task: checkout.Task{ID: o.SecuredBy, Kind: checkout.TaskLookUp, OrderID: o.ID, DueAt: o.UpdatedAt.Add(time.Hour)}},
 	})
 	tasks, err := s.rows.Attention(t.Context(), checkout.ID{}, 100)
 	require.NoError(t, err)

@@ -96,6 +96,9 @@ func (d *draft) setLevel(l checkout.Level) {
 
 // moveAll moves every allocation or none.
 func (d *draft) moveAll(all []checkout.Allocation, by func(checkout.Level, int64) (checkout.Level, error)) error {
+	if len(all) == 1 { // the usual case: what fails has changed nothing
+		return d.move(all[0], by)
+	}
 	before := slices.Clone(d.changes.Levels)
 	for _, a := range all {
 		if err := d.move(a, by); err != nil {
