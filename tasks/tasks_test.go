@@ -1,0 +1,211 @@
+package tasks_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"kassa/checkout"
+	"kassa/engine"
+	"kassa/money"
+	"kassa/saga"
+	"kassa/store"
+	"kassa/store/memory"
+	"kassa/tasks"
+)
+
+// rig is a runner on a memory store whose clock is that of the test's bubble.
+type rig struct {
+	store  store.Store
+	engine *engine.Engine
+	runner *tasks.Runner
+
+	mu  sync.Mutex
+	ran []checkout.ID
+}
+
+func newRig(t *testing.T, cfg tasks.Config, handler func(r *rig) tasks.Handler) *rig {
+	t.Helper()
+	r := &rig{store: memory.New(memory.Config{})}
+	cfg.Source = r.store
+	r.runner = tasks.New(cfg)
+	r.engine = engine.New(engine.Config{Store: r.store}, r.runner.Enqueue)
+	r.runner.Bind(r.engine, map[checkout.TaskKind]tasks.Handler{checkout.TaskWebhook: handler(r)})
+	return r
+}
+
+func (r *rig) close(t *testing.T) {
+	t.Helper()
+	require.NoError(t, r.runner.Close(context.Background()))
+	require.NoError(t, r.engine.Close(context.Background()))
+}
+
+func (r *rig) runs() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.ran)
+}
+
+// remember notes the run and ends the task.
+func remember(r *rig) tasks.Handler {
+	return func(ctx context.Context, task checkout.Task) error {
+		r.mu.Lock()
+		r.ran = append(r.ran, task.ID)
+		r.mu.Unlock()
+		_, err := r.engine.Do(ctx, saga.FinishTask{Run: saga.TaskRun{Task: task}})
+		return err
+	}
+}
+
+// owe puts a task into the store as a commit of another process would.
+func (r *rig) owe(t *testing.T, id byte, due time.Time, leased time.Time) checkout.Task {
+	t.Helper()
+	task := checkout.Task{ID: checkout.ID{id}, Kind: checkout.TaskWebhook, DueAt: due.UTC(), LeasedUntil: leased.UTC(), CreatedAt: time.Now().UTC()}
+	if !leased.IsZero() {
+		task.LeaseID = checkout.ID{0xff, id}
+	}
+	tx, err := r.store.Begin(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, tx.Commit(t.Context(), &store.Save{BatchID: checkout.ID{0xaa, id}, Now: time.Now(), Tasks: []checkout.Task{task}}))
+	return task
+}
+
+func TestADueTaskRunsOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, tasks.Config{}, remember)
+		r.owe(t, 1, time.Now(), time.Time{})
+		r.owe(t, 2, time.Now().Add(time.Hour), time.Time{})
+		r.runner.Start()
+		time.Sleep(10 * time.Second)
+		require.Equal(t, []checkout.ID{{1}}, r.ran)
+		time.Sleep(time.Hour)
+		require.Equal(t, []checkout.ID{{1}, {2}}, r.ran)
+		_, err := r.store.Task(t.Context(), checkout.ID{1})
+		require.ErrorIs(t, err, store.ErrNotFound)
+		r.close(t)
+	})
+}
+
+func TestADeadProcessesTaskIsTakenOverWhenItsLeaseEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, tasks.Config{}, remember)
+		r.owe(t, 1, time.Now(), time.Now().Add(checkout.TaskLease))
+		r.runner.Start()
+		time.Sleep(checkout.TaskLease - time.Second)
+		require.Zero(t, r.runs())
+		time.Sleep(3 * time.Second)
+		require.Equal(t, 1, r.runs())
+		r.close(t)
+	})
+}
+
+func TestATaskWhoseResultWasNotCommittedRunsAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		failures := 2
+		r := newRig(t, tasks.Config{}, func(r *rig) tasks.Handler {
+			done := remember(r)
+			return func(ctx context.Context, task checkout.Task) error {
+				if failures--; failures == 1 {
+					return errors.New("the database is away")
+				} else if failures == 0 {
+					panic("a handler's bug")
+				}
+				return done(ctx, task)
+			}
+		})
+		r.owe(t, 1, time.Now(), time.Time{})
+		r.runner.Start()
+		time.Sleep(3*checkout.TaskLease + 10*time.Second)
+		require.Equal(t, 1, r.runs(), "an error and a panic each leave the task to its lease")
+		r.close(t)
+	})
+}
+
+func TestAFullQueueLosesNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, tasks.Config{Workers: 1, Queue: 1}, remember)
+		var leased []checkout.Task
+		for id := range byte(10) {
+			leased = append(leased, r.owe(t, id+1, time.Now(), time.Now().Add(checkout.TaskLease)))
+		}
+		r.runner.Enqueue(leased)
+		r.runner.Start()
+		time.Sleep(5 * time.Second)
+		require.Less(t, r.runs(), 10, "some found the queue full")
+		time.Sleep(2 * checkout.TaskLease)
+		require.Equal(t, 10, r.runs())
+		r.close(t)
+	})
+}
+
+func TestCloseFinishesWhatRunsAndGivesBackWhatWaits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		gate := make(chan struct{})
+		r := newRig(t, tasks.Config{Workers: 1}, func(r *rig) tasks.Handler {
+			done := remember(r)
+			return func(ctx context.Context, task checkout.Task) error {
+				<-gate
+				return done(ctx, task)
+			}
+		})
+		running := r.owe(t, 1, time.Now(), time.Now().Add(checkout.TaskLease))
+		waiting := r.owe(t, 2, time.Now(), time.Now().Add(checkout.TaskLease))
+		r.runner.Enqueue([]checkout.Task{running, waiting})
+		r.runner.Start()
+		synctest.Wait()
+		closed := make(chan error)
+		go func() { closed <- r.runner.Close(context.Background()) }()
+		synctest.Wait()
+		close(gate)
+		require.NoError(t, <-closed)
+		require.Equal(t, []checkout.ID{{1}}, r.ran)
+		given, err := r.store.ClaimTasks(t.Context(), checkout.ID{9}, 10, time.Minute)
+		require.NoError(t, err)
+		require.Len(t, given, 1, "another process can take it at once")
+		require.Equal(t, waiting.ID, given[0].ID)
+		require.NoError(t, r.engine.Close(context.Background()))
+	})
+}
+
+func TestSweepsEndHoldsAndOrders(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, tasks.Config{}, remember)
+		ctx := t.Context()
+		_, err := r.engine.Do(ctx, saga.SaveProduct{Product: checkout.Product{SKU: "MUG", Name: "Mug", Active: true, Prices: map[money.Currency]int64{"INR": 100}}})
+		require.NoError(t, err)
+		_, err = r.engine.Do(ctx, saga.AdjustStock{SKU: "MUG", Warehouse: checkout.MainWarehouse, Delta: 10})
+		require.NoError(t, err)
+		_, err = r.engine.Do(ctx, saga.HoldStock{SessionID: "s", Items: []checkout.Item{{SKU: "MUG", Qty: 3}}, TTL: time.Minute})
+		require.NoError(t, err)
+		early, err := r.engine.Do(ctx, saga.PlaceOrder{Items: []checkout.Item{{SKU: "MUG", Qty: 2}}, Currency: "INR", HoldTTL: time.Minute})
+		require.NoError(t, err)
+		late, err := r.engine.Do(ctx, saga.PlaceOrder{Items: []checkout.Item{{SKU: "MUG", Qty: 1}}, Currency: "INR", HoldTTL: time.Hour})
+		require.NoError(t, err)
+		r.runner.Start()
+		time.Sleep(2 * time.Minute)
+		status := func(id checkout.ID) checkout.OrderStatus {
+			o, err := r.store.Order(ctx, id)
+			require.NoError(t, err)
+			return o.Status
+		}
+		require.Equal(t, checkout.OrderExpired, status(early.Order.ID))
+		require.Equal(t, checkout.OrderPending, status(late.Order.ID))
+		levels, err := r.store.Levels(ctx, "MUG")
+		require.NoError(t, err)
+		require.Equal(t, int64(9), levels[0].Available)
+		time.Sleep(time.Hour)
+		require.Equal(t, checkout.OrderExpired, status(late.Order.ID), "the sweep's memory misses nothing")
+		r.close(t)
+	})
+}
