@@ -130,7 +130,7 @@ func (w *world) checkPayment(o *checkout.Order, p *checkout.Payment, check check
 	}
 	check(p.RefundCommitted == min(sum, p.Captured.Minor), "%s has %d of %d committed to refunds that sum to %d", name, p.RefundCommitted, p.Captured.Minor, sum)
 	check(p.Status == checkout.PaymentSucceeded || p.Captured.IsZero(), "%s is %s and captured %s", name, p.Status, p.Captured)
-	if p.Status == checkout.PaymentSucceeded && !(o.Paid() && o.SecuredBy == p.ID) {
+	if p.Status == checkout.PaymentSucceeded && (!o.Paid() || o.SecuredBy != p.ID) {
 		check(p.Extra, "%s captured money that confirms no order and is not marked as extra", name)
 		check(p.RefundCommitted == p.Captured.Minor || w.refundAttended(o, p), "%s captured %s, confirms nothing, and only %d goes back", name, p.Captured, p.RefundCommitted)
 	}

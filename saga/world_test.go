@@ -145,7 +145,7 @@ func shallow[V any](row *V) *V {
 func (w *world) sameOnEverything(c saga.Command, id checkout.ID, changes saga.Changes, err error) error {
 	again, _, err2 := saga.Decide(w.state, id, c)
 	if fmt.Sprint(err) != fmt.Sprint(err2) {
-		return fmt.Errorf("%T on what it needs: %v; on everything: %v", c, err, err2)
+		return fmt.Errorf("%T on what it needs: %w; on everything: %w", c, err, err2)
 	}
 	if one, two := encode(changes), encode(again); one != two {
 		return fmt.Errorf("%T decides on what it needs:\n%s\nand on everything:\n%s", c, one, two)
