@@ -3,7 +3,9 @@ package tasks_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -45,10 +47,12 @@ func (r *rig) close(t *testing.T) {
 	require.NoError(t, r.engine.Close(context.Background()))
 }
 
-func (r *rig) runs() int {
+func (r *rig) runs() int { return len(r.ids()) }
+
+func (r *rig) ids() []checkout.ID {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.ran)
+	return slices.Clone(r.ran)
 }
 
 // remember notes the run and ends the task.
@@ -83,9 +87,9 @@ func TestADueTaskRunsOnce(t *testing.T) {
 		r.owe(t, 2, time.Now().Add(time.Hour), time.Time{})
 		r.runner.Start()
 		time.Sleep(10 * time.Second)
-		require.Equal(t, []checkout.ID{{1}}, r.ran)
+		require.Equal(t, []checkout.ID{{1}}, r.ids())
 		time.Sleep(time.Hour)
-		require.Equal(t, []checkout.ID{{1}, {2}}, r.ran)
+		require.Equal(t, []checkout.ID{{1}, {2}}, r.ids())
 		_, err := r.store.Task(t.Context(), checkout.ID{1})
 		require.ErrorIs(t, err, store.ErrNotFound)
 		r.close(t)
@@ -109,13 +113,14 @@ func TestADeadProcessesTaskIsTakenOverWhenItsLeaseEnds(t *testing.T) {
 func TestATaskWhoseResultWasNotCommittedRunsAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		failures := 2
+		var tries atomic.Int64
 		r := newRig(t, tasks.Config{}, func(r *rig) tasks.Handler {
 			done := remember(r)
 			return func(ctx context.Context, task checkout.Task) error {
-				if failures--; failures == 1 {
+				switch tries.Add(1) {
+				case 1:
 					return errors.New("the database is away")
-				} else if failures == 0 {
+				case 2:
 					panic("a handler's bug")
 				}
 				return done(ctx, task)
@@ -168,7 +173,7 @@ func TestCloseFinishesWhatRunsAndGivesBackWhatWaits(t *testing.T) {
 		synctest.Wait()
 		close(gate)
 		require.NoError(t, <-closed)
-		require.Equal(t, []checkout.ID{{1}}, r.ran)
+		require.Equal(t, []checkout.ID{{1}}, r.ids())
 		given, err := r.store.ClaimTasks(t.Context(), checkout.ID{9}, 10, time.Minute)
 		require.NoError(t, err)
 		require.Len(t, given, 1, "another process can take it at once")
