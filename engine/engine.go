@@ -236,8 +236,8 @@ func needs(state *saga.State, c *call) saga.Keys {
 
 // decide applies one command to the working set. A refusal leaves no trace.
 func (e *Engine) decide(set *workset, c *call) batch.Outcome[Reply] {
-	missing := set.state.Missing(needs(set.state, c))
-	if !missing.Empty() {
+	keys := needs(set.state, c)
+	if !set.state.Has(&keys) {
 		return batch.Outcome[Reply]{Deferred: true}
 	}
 	if reply, done, err := replay(set.state, c.Key); done {

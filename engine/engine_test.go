@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -19,7 +20,10 @@ import (
 	"kassa/store/memory"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(400) // as the command does; the benchmarks are to show what it does
+	goleak.VerifyTestMain(m)
+}
 
 // bench is an engine on a memory store with one product, MUG, of which stock
 // units are there.

@@ -81,6 +81,22 @@ func (s *State) Missing(k Keys) Keys {
 	}
 }
 
+// Has tells whether everything that keys name is loaded.
+func (s *State) Has(k *Keys) bool {
+	return has(s.Orders, k.Orders) && has(s.Carts, k.Carts) && has(s.Holds, k.Sessions) &&
+		has(s.Customers, k.Customers) && has(s.Products, k.Products) && has(s.Stock, k.Stock) &&
+		has(s.Answers, k.Answers) && has(s.Webhooks, k.Webhooks)
+}
+
+func has[K comparable, V any](loaded map[K]V, keys []K) bool {
+	for _, key := range keys {
+		if _, ok := loaded[key]; !ok {
+			return false
+		}
+	}
+	return true
+}
+
 func missing[K comparable, V any](loaded map[K]V, keys []K) []K {
 	var out []K
 	var seen map[K]struct{}

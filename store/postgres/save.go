@@ -126,7 +126,7 @@ func holdColumns(rows []*checkout.Hold) []any {
 		uuids(rows, func(h hold) checkout.ID { return h.ID }),
 		times(rows, func(h hold) time.Time { return h.CreatedAt }),
 		times(rows, func(h hold) time.Time { return h.ExpiresAt }),
-		documents(rows, func(h hold) any { return list(h.Allocations) }),
+		allocations(rows, func(h hold) []checkout.Allocation { return h.Allocations }),
 	}
 }
 

@@ -41,7 +41,7 @@ func orderColumns(rows []*checkout.Order) []any {
 		optional(rows, func(o order) string { return o.CancelReason }),
 		optional(rows, func(o order) string { return o.InvoiceSeries }),
 		idLists(rows, func(o order) []checkout.ID { return o.Log }),
-		documents(rows, func(o order) any { return list(o.Allocations) }),
+		allocations(rows, func(o order) []checkout.Allocation { return o.Allocations }),
 	}
 }
 

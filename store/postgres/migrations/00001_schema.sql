@@ -80,7 +80,7 @@ create table holds (
     created_at  timestamptz not null,
     expires_at  timestamptz not null,
     allocations json
-) with (fillfactor = 70);
+);
 
 create index holds_expires_at on holds (expires_at);
 
