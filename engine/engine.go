@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"time"
 
 	"kassa/batch"
@@ -243,23 +244,38 @@ func (e *Engine) decide(set *workset, c *call) batch.Outcome[Reply] {
 	if reply, done, err := replay(set.state, c.Key); done {
 		return batch.Outcome[Reply]{Result: reply, Err: err}
 	}
-	changes, result, err := saga.Decide(set.state, e.ids.next(set.state.Now), c.Command)
+	changes, reply, err := e.try(set, c)
 	if err != nil {
 		return batch.Outcome[Reply]{Err: err}
 	}
-	reply := Reply{Result: result}
-	if c.Key != nil {
-		answer, err := c.Render(result)
-		if err != nil {
-			return batch.Outcome[Reply]{Err: fmt.Errorf("engine: render an answer: %w", err)}
-		}
-		reply.Answer = &answer
-		set.keep(c.Key, answer)
+	if reply.Answer != nil {
+		set.keep(c.Key, *reply.Answer)
 	}
 	set.apply(changes)
 	reply.run = changes.Tasks
 	reply.touched = changes.Orders
 	return batch.Outcome[Reply]{Result: reply}
+}
+
+// try decides a command and renders its answer. A command that panics gets an
+// error and harms nobody else: the working set has not been touched.
+func (e *Engine) try(set *workset, c *call) (changes saga.Changes, reply Reply, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			e.log.Error("a command panicked", "command", fmt.Sprintf("%T", c.Command), "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
+			err = fmt.Errorf("engine: %T panicked: %v", c.Command, cause)
+		}
+	}()
+	changes, reply.Result, err = saga.Decide(set.state, e.ids.next(set.state.Now), c.Command)
+	if err != nil || c.Key == nil {
+		return changes, reply, err
+	}
+	answer, err := c.Render(reply.Result)
+	if err != nil {
+		return changes, reply, fmt.Errorf("engine: render an answer: %w", err)
+	}
+	reply.Answer = &answer
+	return changes, reply, nil
 }
 
 // idSource makes version 7 UUIDs that count up within a millisecond, so that the

@@ -21,6 +21,13 @@ func (p *Payments) Receive(ctx context.Context, e checkout.WebhookEvent) error {
 		return err
 	}
 	_, err = p.cfg.Engine.Do(ctx, command)
+	if err == nil || command.OrderID.IsZero() || checkout.CodeOf(err) == checkout.CodeOverloaded || ctx.Err() != nil {
+		return err
+	}
+	// What it says cannot be applied: it contradicts what the database guards. It
+	// is kept all the same, tried again, and shown to an operator in the end.
+	p.cfg.Log.Error("a webhook could not be applied; it is kept and tried again", "gateway", e.Gateway, "event", e.Key, "error", err)
+	_, err = p.cfg.Engine.Do(ctx, saga.ReceiveWebhook{Event: e})
 	return err
 }
 

@@ -9,8 +9,9 @@ import (
 )
 
 // ExpireOrder ends an order whose hold's time is over. What is open is closed
-// at its gateway first, for up to half a minute; then, whatever the gateway
-// said, the stock is free and the order EXPIRED, and look-ups go on.
+// at its gateway first, for which the hold lasts half a minute longer; then,
+// whatever the gateway said, the stock is free and the order EXPIRED, and look-ups
+// go on.
 type ExpireOrder struct{ OrderID checkout.ID }
 
 func (c ExpireOrder) needs(s *State) Keys { return orderAndStock(s, c.OrderID) }
@@ -23,27 +24,19 @@ func (c ExpireOrder) decide(d *draft) (Result, error) {
 	if !o.Payable() || o.HoldExpiresAt.After(d.now()) {
 		return Result{Order: o, Existing: true}, nil
 	}
-	if o.OpenPayment() == nil {
-		o = d.order(c.OrderID)
+	o = d.order(c.OrderID)
+	if o.OpenPayment() == nil || !o.ClosingSince.IsZero() {
 		d.endOrder(o, checkout.OrderExpired)
 		return Result{Order: o}, nil
 	}
-	if o.ClosingSince.IsZero() {
-		o = d.order(c.OrderID)
-		o.ClosingSince = d.now()
-		d.event(o, "order.closing", nil)
-		for i := range o.Payments {
-			if p := &o.Payments[i]; p.Open() {
-				d.closePayment(o, p)
-			}
+	o.ClosingSince = d.now()
+	o.HoldExpiresAt = d.now().Add(checkout.ClosePatience)
+	d.event(o, "order.closing", nil)
+	for i := range o.Payments {
+		if p := &o.Payments[i]; p.Open() {
+			d.closePayment(o, p)
 		}
-		return Result{Order: o}, nil
 	}
-	if d.now().Sub(o.ClosingSince) < checkout.ClosePatience {
-		return Result{Order: o, Existing: true}, nil
-	}
-	o = d.order(c.OrderID)
-	d.endOrder(o, checkout.OrderExpired)
 	return Result{Order: o}, nil
 }
 

@@ -129,8 +129,10 @@ func (c ReceiveMoney) decide(d *draft) (Result, error) {
 	if p.Status == checkout.PaymentSucceeded {
 		return Result{Order: d.state.Orders[o.ID], Payment: p, Existing: true}, d.discard()
 	}
+	d.event(o, "payment.received", map[string]any{"payment_id": p.ID.String(), "reference": c.Reference})
+	// One transfer may pay several orders, so its reference names no charge.
 	d.applyPayment(o, p, checkout.PaymentReport{
-		Status: checkout.PaymentSucceeded, Amount: p.Amount, ChargeID: c.Reference,
+		Status: checkout.PaymentSucceeded, Amount: p.Amount, ChargeID: p.ID.String(),
 	}, nil)
 	return Result{Order: o, Payment: o.Payment(p.ID)}, nil
 }

@@ -174,8 +174,23 @@ func (r *Runner) run(t checkout.Task) {
 	err := r.handle(ctx, t)
 	r.cfg.OnRun(t.Kind, time.Since(start), err)
 	if err != nil {
-		r.cfg.Log.Error("a task's result could not be committed; it runs again when its lease has ended",
+		r.cfg.Log.Error("a task's result could not be committed; it runs again",
 			"task", t.ID, "kind", t.Kind, "order_id", t.OrderID, "error", err)
+		r.stall(t, err)
+	}
+}
+
+// stall counts a run whose result cannot be committed, so that it does not run
+// for ever. Where the database is away the lease's end is the next run.
+func (r *Runner) stall(t checkout.Task, cause error) {
+	if checkout.CodeOf(cause) == checkout.CodeOverloaded {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), margin/3)
+	defer cancel()
+	message := "the result could not be committed: " + cause.Error()
+	if _, err := r.cfg.Engine.Do(ctx, saga.StallTask{Run: saga.TaskRun{Task: t}, Message: message}); err != nil {
+		r.cfg.Log.Error("a task could not be put off; it runs again when its lease has ended", "task", t.ID, "error", err)
 	}
 }
 
@@ -236,8 +251,12 @@ func (r *Runner) complain(ctx context.Context, what string, err error) {
 	}
 }
 
-// sweepLimit bounds one sweep; what is left comes with the next.
-const sweepLimit = 1000
+// A sweep takes this much at once, this many times; what is left comes with the
+// next.
+const (
+	sweepLimit  = 1000
+	sweepRounds = 20
+)
 
 // sweeper returns the job that ends what has outlived its time. It remembers up
 // to where all orders have ended, so that it reads only what is new.
@@ -254,38 +273,50 @@ func (r *Runner) sweeper() func(context.Context) {
 }
 
 func (r *Runner) expireHolds(ctx context.Context) {
-	sessions, err := r.cfg.Source.DueHolds(ctx, sweepLimit)
-	if err != nil {
-		r.complain(ctx, "holds that are over could not be read", err)
-		return
+	for range sweepRounds {
+		sessions, err := r.cfg.Source.DueHolds(ctx, sweepLimit)
+		if err != nil {
+			r.complain(ctx, "holds that are over could not be read", err)
+			return
+		}
+		commands := make([]saga.Command, len(sessions))
+		for i, s := range sessions {
+			commands[i] = saga.ExpireHold{SessionID: s}
+		}
+		r.submit(ctx, commands)
+		if len(sessions) < sweepLimit || ctx.Err() != nil {
+			return
+		}
 	}
-	commands := make([]saga.Command, len(sessions))
-	for i, s := range sessions {
-		commands[i] = saga.ExpireHold{SessionID: s}
-	}
-	r.submit(ctx, commands)
 }
 
 // overlap is how far behind the clock the sweep's memory stays: a commit may
 // become visible after a row with a later time.
 const overlap = time.Minute
 
+// expireOrders ends what is due and returns where the next sweep begins. An order
+// that is being closed has a later end, so that those behind it get their turn.
 func (r *Runner) expireOrders(ctx context.Context, since time.Time) time.Time {
-	due, now, err := r.cfg.Source.DueOrders(ctx, since, sweepLimit)
-	if err != nil {
-		r.complain(ctx, "orders that are over could not be read", err)
-		return since
+	for range sweepRounds {
+		due, now, err := r.cfg.Source.DueOrders(ctx, since, sweepLimit)
+		if err != nil {
+			r.complain(ctx, "orders that are over could not be read", err)
+			return since
+		}
+		commands := make([]saga.Command, len(due))
+		for i, o := range due {
+			commands[i] = saga.ExpireOrder{OrderID: o.ID}
+		}
+		r.submit(ctx, commands)
+		since = now.Add(-overlap)
+		if len(due) > 0 && due[0].ExpiresAt.Before(since) {
+			since = due[0].ExpiresAt.Add(-time.Microsecond)
+		}
+		if len(due) < sweepLimit || ctx.Err() != nil {
+			break
+		}
 	}
-	commands := make([]saga.Command, len(due))
-	for i, o := range due {
-		commands[i] = saga.ExpireOrder{OrderID: o.ID}
-	}
-	r.submit(ctx, commands)
-	next := now.Add(-overlap)
-	if len(due) > 0 && due[0].ExpiresAt.Before(next) {
-		next = due[0].ExpiresAt.Add(-time.Microsecond)
-	}
-	return next
+	return since
 }
 
 // submit sends commands all at once, so that they share a batch.
