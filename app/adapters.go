@@ -53,7 +53,7 @@ func Gateway[C any](construct func(C) (gateway.Gateway, error)) GatewayAdapter {
 			keys[key] = value
 		}
 		if err := decode(keys, &cfg); err != nil {
-			return nil, fmt.Errorf("config: gateways.%s: %w", name, err)
+			return nil, err
 		}
 		return construct(cfg)
 	}
@@ -67,6 +67,12 @@ func (a Adapters) openStore(ctx context.Context, cfg Store, access Access) (stor
 		return nil, fmt.Errorf("config: store.url %q: there is no store %q; use postgres://…, sqlite:PATH or memory", maskURL(cfg.URL), scheme)
 	}
 	return open(ctx, StoreConfig{URL: cfg.URL, Path: strings.TrimPrefix(path, "//"), MaxConns: cfg.MaxConns, Access: access})
+}
+
+// CheckGateways tells whether the configured gateway accounts can be made.
+func CheckGateways(cfg Config, adapters Adapters) error {
+	_, err := adapters.accounts(cfg)
+	return err
 }
 
 // accounts makes the configured gateway accounts, in their order.
@@ -120,11 +126,25 @@ func (a Adapters) account(name string, part map[string]any) (payments.Account, e
 	return payments.Account{Name: name, Gateway: g, ManualCapture: keys.ManualCapture, HoldTTL: ttl}, nil
 }
 
-// maskURL covers a password in a URL.
+// covered stands for a secret.
+const covered = "********"
+
+// maskURL covers the passwords of a URL. One that cannot be read is covered whole.
 func maskURL(text string) string {
 	u, err := url.Parse(text)
-	if err != nil || u.User == nil {
-		return text
+	if err != nil {
+		return covered
+	}
+	query := u.Query()
+	secret := false
+	for key := range query {
+		if strings.Contains(key, "pass") || strings.Contains(key, "secret") || strings.Contains(key, "key") || strings.Contains(key, "token") {
+			query.Set(key, covered)
+			secret = true
+		}
+	}
+	if secret {
+		u.RawQuery = query.Encode()
 	}
 	return u.Redacted()
 }

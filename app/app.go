@@ -136,13 +136,18 @@ func (a *App) handler(ctx context.Context, cfg Config, accounts []payments.Accou
 	for _, account := range accounts {
 		gateways[account.Name] = account.Gateway
 	}
+	proxies, err := parseProxies(cfg.TrustedProxies)
+	if err != nil {
+		return nil, err
+	}
 	return api.New(api.Config{
 		Engine: a.Engine, Reader: a.Store, Keys: a.Store, Ready: a.ready,
 		Gateways: gateways, Receive: a.Payments.Receive, Routes: payments.Routes(accounts),
 		Warehouses: cfg.Warehouses, HoldTTL: cfg.HoldTTL, Currency: money.Currency(cfg.Currency),
 		TokenSecret: secret, CheckoutURL: cfg.checkoutURL,
 		MaxUnitsPerSession: cfg.LockLimits.UnitsPerSession, MaxUnitsPerIP: cfg.LockLimits.UnitsPerIP,
-		Metrics: metrics.Handler(), OnRequest: metrics.Requested, Now: time.Now, Log: a.log,
+		ClientIP: clientIP(proxies),
+		Metrics:  metrics.Handler(), OnRequest: metrics.Requested, Now: time.Now, Log: a.log,
 	})
 }
 
@@ -229,8 +234,12 @@ func Migrate(ctx context.Context, cfg Config, adapters Adapters) (from, to int64
 		return 0, 0, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	if from, _, err = s.Schema(ctx); err != nil {
+	from, want, err := s.Schema(ctx)
+	switch {
+	case err != nil:
 		return 0, 0, err
+	case from > want:
+		return from, from, checkSchema(ctx, s)
 	}
 	if err = s.Migrate(ctx); err != nil {
 		return from, 0, err

@@ -1,7 +1,9 @@
 package app
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"reflect"
 	"slices"
@@ -15,6 +17,8 @@ import (
 	"github.com/knadh/koanf/v2"
 
 	"kassa/checkout"
+	"kassa/money"
+	"kassa/telemetry"
 )
 
 // Config is what a process is told by its file and its environment. A key that is
@@ -25,6 +29,9 @@ type Config struct {
 	// PublicURL is how buyers' browsers reach this process; by default the address
 	// it listens on.
 	PublicURL string `koanf:"public_url"`
+	// TrustedProxies are the addresses (CIDR) whose X-Forwarded-For is believed when
+	// units are capped per buyer's address.
+	TrustedProxies []string `koanf:"trusted_proxies"`
 	// CheckoutURL is the page that takes a buyer through the payment; {order_id}
 	// and {order_token} are filled in. By default the page of this process.
 	CheckoutURL string `koanf:"checkout_url"`
@@ -117,7 +124,10 @@ func decode(from map[string]any, into any) error {
 	if err != nil {
 		return err
 	}
-	return decoder.Decode(from)
+	if err := decoder.Decode(from); err != nil {
+		return errors.New(strings.ReplaceAll(err.Error(), "'' has invalid keys:", "there is no such key:"))
+	}
+	return nil
 }
 
 func (c *Config) check() error {
@@ -126,6 +136,15 @@ func (c *Config) check() error {
 	}
 	if c.HoldTTL < time.Second {
 		return fmt.Errorf("config: hold_ttl is %s; it must be at least 1s", c.HoldTTL)
+	}
+	if _, err := money.ParseCurrency(c.Currency); err != nil {
+		return fmt.Errorf("config: currency: %w", err)
+	}
+	if _, err := telemetry.NewLogger(io.Discard, c.Log.Format, c.Log.Level); err != nil {
+		return fmt.Errorf("config: log: %w", err)
+	}
+	if _, err := parseProxies(c.TrustedProxies); err != nil {
+		return err
 	}
 	if len(c.Warehouses) == 0 {
 		return fmt.Errorf("config: warehouses is empty; leave it out for one warehouse named main")
@@ -153,9 +172,10 @@ func (c Config) Masked() map[string]any {
 		gateways[name] = mask(g)
 	}
 	return map[string]any{
-		"listen": c.Listen, "public_url": c.PublicURL, "checkout_url": c.CheckoutURL,
-		"store":    map[string]any{"url": maskURL(c.Store.URL), "max_conns": c.Store.MaxConns},
-		"gateways": gateways, "gateway_order": c.accountOrder(),
+		"listen": c.Listen, "public_url": maskURL(c.PublicURL), "checkout_url": maskPage(c.CheckoutURL),
+		"trusted_proxies": c.TrustedProxies,
+		"store":           map[string]any{"url": maskURL(c.Store.URL), "max_conns": c.Store.MaxConns},
+		"gateways":        gateways, "gateway_order": c.accountOrder(),
 		"currency": c.Currency, "warehouses": c.Warehouses, "hold_ttl": c.HoldTTL.String(),
 		"lock_limits": map[string]any{"units_per_session": c.LockLimits.UnitsPerSession, "units_per_ip": c.LockLimits.UnitsPerIP},
 		"log":         map[string]any{"level": c.Log.Level, "format": c.Log.Format},
@@ -170,14 +190,26 @@ func mask(part map[string]any) map[string]any {
 	for key, value := range part {
 		if slices.Contains(open, key) {
 			out[key] = value
+			if text, ok := value.(string); ok && strings.HasSuffix(key, "_url") {
+				out[key] = maskURL(text)
+			}
 			continue
 		}
-		out[key] = "********"
+		out[key] = covered
 		if reflect.ValueOf(value).IsZero() {
 			out[key] = value
 		}
 	}
 	return out
+}
+
+// maskPage covers secrets of a page's address, whose placeholders are no URL.
+func maskPage(page string) string {
+	if page == "" {
+		return ""
+	}
+	shown := maskURL(strings.NewReplacer("{", "%7B", "}", "%7D").Replace(page))
+	return strings.NewReplacer("%7B", "{", "%7D", "}", "%257B", "{", "%257D", "}").Replace(shown)
 }
 
 // YAML writes the masked configuration as a file that LoadConfig reads.

@@ -228,3 +228,32 @@ func TestIDsCountUpAndNumbersDiffer(t *testing.T) {
 	wg.Wait()
 	require.Len(t, numbers, 500)
 }
+
+// A command whose answer cannot be rendered without a panic gets an error; the
+// others of its batch are committed.
+func TestAPanicHarmsNoNeighbour(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, memory.New(memory.Config{}), 500)
+	var wg sync.WaitGroup
+	var failed atomic.Int64
+	for i := range 100 {
+		wg.Go(func() {
+			_, err := b.engine.Submit(t.Context(), engine.Submission{
+				Command: order(1),
+				Key:     &engine.Key{KeyID: checkout.KeyID{Scope: "s", Key: fmt.Sprint(i)}, RequestHash: "h"},
+				Render: func(saga.Result) (checkout.Answer, error) {
+					if i == 57 {
+						panic("a bug")
+					}
+					return checkout.Answer{Status: 201}, nil
+				},
+			})
+			if err != nil {
+				failed.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	require.Equal(t, int64(1), failed.Load())
+	require.Equal(t, int64(99), b.level(t).Locked)
+}

@@ -214,3 +214,64 @@ func TestSweepsEndHoldsAndOrders(t *testing.T) {
 		r.close(t)
 	})
 }
+
+// Orders that wait for a gateway to close their attempts make room for those
+// behind them, however many they are.
+func TestClosingOrdersDoNotHoldUpTheSweep(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, tasks.Config{}, remember)
+		ctx := t.Context()
+		_, err := r.engine.Do(ctx, saga.SaveProduct{Product: checkout.Product{SKU: "MUG", Name: "Mug", Active: true, Prices: map[money.Currency]int64{"INR": 100}}})
+		require.NoError(t, err)
+		_, err = r.engine.Do(ctx, saga.AdjustStock{SKU: "MUG", Warehouse: checkout.MainWarehouse, Delta: 5000})
+		require.NoError(t, err)
+		place := func() checkout.ID {
+			res, err := r.engine.Do(ctx, saga.PlaceOrder{Items: []checkout.Item{{SKU: "MUG", Qty: 1}}, Currency: "INR", HoldTTL: 20 * time.Minute})
+			require.NoError(t, err)
+			return res.Order.ID
+		}
+		for range 2100 { // more than two sweeps take at once
+			id := place()
+			_, err := r.engine.Do(ctx, saga.InitiatePayment{
+				OrderID: id, Amount: "1.00", Method: checkout.MethodCard, IdempotencyKey: "k", RequestHash: "h",
+				Routes: []saga.Route{{Gateway: "slow", Methods: []checkout.Method{checkout.MethodCard}, Closable: true}},
+			})
+			require.NoError(t, err)
+		}
+		behind := place()
+		r.runner.Start()
+		time.Sleep(20*time.Minute + 5*time.Second)
+		o, err := r.store.Order(ctx, behind)
+		require.NoError(t, err)
+		require.Equal(t, checkout.OrderExpired, o.Status, "it needs no gateway and waits for nobody")
+		time.Sleep(checkout.ClosePatience + 5*time.Second)
+		levels, err := r.store.Levels(ctx, "MUG")
+		require.NoError(t, err)
+		require.Equal(t, int64(5000), levels[0].Available, "after their patience all the others have ended too")
+		r.close(t)
+	})
+}
+
+// A result that the database refuses again and again ends with an operator.
+func TestAResultThatCannotBeCommittedEndsWithAnOperator(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var tries atomic.Int64
+		r := newRig(t, tasks.Config{}, func(*rig) tasks.Handler {
+			return func(context.Context, checkout.Task) error {
+				tries.Add(1)
+				return errors.New("the charge stands in another payment")
+			}
+		})
+		r.owe(t, 1, time.Now(), time.Time{})
+		r.runner.Start()
+		time.Sleep(6 * time.Hour)
+		require.Equal(t, int64(saga.Backoff.Limit), tries.Load())
+		waiting, err := r.store.Attention(t.Context(), checkout.ID{}, 10)
+		require.NoError(t, err)
+		require.Len(t, waiting, 1)
+		require.Contains(t, waiting[0].LastError, "another payment")
+		r.close(t)
+	})
+}

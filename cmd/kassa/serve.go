@@ -74,6 +74,9 @@ func (c configCommand) Run() error {
 	if err != nil {
 		return err
 	}
+	if err := app.CheckGateways(cfg, adapters); err != nil {
+		return err
+	}
 	text, err := cfg.YAML()
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -46,6 +47,19 @@ func TestTheNextProcessTakesLeasedTasksAtOnce(t *testing.T) {
 	claimed, err = second.ClaimTasks(t.Context(), checkout.ID{4}, 10, time.Minute)
 	require.NoError(t, err)
 	require.Len(t, claimed, 1)
+}
+
+// A link is another name of the same file, not another file.
+func TestALinkDoesNotEscapeTheLock(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "kassa.db")
+	first, err := Open(t.Context(), Config{Path: path})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, first.Close()) })
+	link := filepath.Join(t.TempDir(), "link.db")
+	require.NoError(t, os.Symlink(path, link))
+	_, err = Open(t.Context(), Config{Path: link})
+	require.ErrorIs(t, err, store.ErrLocked)
 }
 
 func putTask(t *testing.T, s *Store, task checkout.Task) {

@@ -60,7 +60,7 @@ var _ store.Store = (*Store)(nil)
 // Open opens the file. It fails with store.ErrLocked where another process
 // serves it, unless it is opened read-only. It does not migrate.
 func Open(ctx context.Context, config Config) (*Store, error) {
-	path, err := filepath.Abs(config.Path)
+	path, err := realPath(config.Path)
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: %w", err)
 	}
@@ -72,6 +72,20 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("sqlite: open %s: %w", path, err), s.Close())
 	}
 	return s, nil
+}
+
+// realPath follows links, so that one file has one lock by whatever name it is
+// opened.
+func realPath(name string) (string, error) {
+	path, err := filepath.Abs(name)
+	if err != nil {
+		return "", err
+	}
+	real, err := filepath.EvalSymlinks(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return path, nil // it is about to be made
+	}
+	return real, err
 }
 
 func (s *Store) open(ctx context.Context) error {
