@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -210,6 +211,29 @@ func maskPage(page string) string {
 	}
 	shown := maskURL(strings.NewReplacer("{", "%7B", "}", "%7D").Replace(page))
 	return strings.NewReplacer("%7B", "{", "%7D", "}", "%257B", "{", "%257D", "}").Replace(shown)
+}
+
+// write keeps the parts of a configuration that another command needs to work on
+// the same database and gateways. It holds secrets, so it is the owner's alone.
+func (c Config) write(path string) error {
+	text, err := yaml.Parser().Marshal(map[string]any{
+		"listen": c.Listen, "store": map[string]any{"url": c.Store.URL}, "gateways": c.plainGateways(),
+	})
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		return fmt.Errorf("write the configuration: %w", err)
+	}
+	return nil
+}
+
+func (c Config) plainGateways() map[string]any {
+	out := map[string]any{}
+	for name, part := range c.Gateways {
+		out[name] = part
+	}
+	return out
 }
 
 // YAML writes the masked configuration as a file that LoadConfig reads.

@@ -27,6 +27,10 @@ const (
 	DemoServerKey     = "sk_demo"
 )
 
+// DemoConfigFile is the demo's configuration in its folder, for the other commands:
+// `kassa keys list --config .kassa-demo/kassa.yaml`.
+const DemoConfigFile = "kassa.yaml"
+
 // demoMethods are what the sandbox's gateways take.
 var demoMethods = []checkout.Method{checkout.MethodCard, checkout.MethodWallet}
 
@@ -65,6 +69,9 @@ func RunDemo(ctx context.Context, options DemoOptions, adapters Adapters, log *s
 	}
 	cfg, err := demoConfig(options, d.SandboxURL, webhookSecret)
 	if err != nil {
+		return nil, err
+	}
+	if err := cfg.write(filepath.Join(options.Data, DemoConfigFile)); err != nil {
 		return nil, err
 	}
 	if _, _, err := Migrate(ctx, cfg, adapters); err != nil {

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"kassa/app"
+	"kassa/audit"
 )
 
 // The README's tour is run as it stands there.
@@ -25,7 +27,8 @@ func TestTour(t *testing.T) {
 	tour := regexp.MustCompile("(?s)```sh tour\n(.*?)```").FindSubmatch(readme)
 	require.NotNil(t, tour, "README.md has no ```sh tour block")
 
-	d := startDemo(t, t.TempDir())
+	data := t.TempDir()
+	d := startDemo(t, data)
 	cmd := exec.CommandContext(t.Context(), "bash", "-eu", "-c", string(tour[1]))
 	cmd.Env = append(os.Environ(), "SHOP="+d.URL)
 	out, err := cmd.CombinedOutput()
@@ -44,6 +47,7 @@ func TestTour(t *testing.T) {
 		}
 	}
 	require.Equal(t, 1, charged, "three initiates with one key charge once")
+	requireEqualAtGateway(t, d, filepath.Join(data, app.DemoConfigFile))
 }
 
 func startDemo(t *testing.T, data string) *app.Demo {
@@ -57,4 +61,20 @@ func startDemo(t *testing.T, data string) *app.Demo {
 		require.NoError(t, d.Close(ctx))
 	})
 	return d
+}
+
+// requireEqualAtGateway audits the demo by its own configuration file, asking the
+// gateway too.
+func requireEqualAtGateway(t *testing.T, d *app.Demo, path string) {
+	t.Helper()
+	cfg, err := app.LoadConfig(path)
+	require.NoError(t, err)
+	ledger, err := app.NewLedger(cfg, adapters)
+	require.NoError(t, err)
+	report, err := audit.Run(t.Context(), d.Store, audit.Options{Gateway: ledger.Ask})
+	require.NoError(t, err)
+	var text strings.Builder
+	require.NoError(t, report.WriteText(&text))
+	require.True(t, report.Clean(), text.String())
+	require.Contains(t, text.String(), "ok      money.gateway     2 payments")
 }

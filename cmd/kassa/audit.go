@@ -13,8 +13,9 @@ import (
 
 type auditCommand struct {
 	configFlag
-	Data    string `help:"Folder of a demo, instead of a configuration." placeholder:"DIR" xor:"where"`
-	Stopped bool   `help:"No process serves the database now: leave out what only a running one keeps, such as the end of holds."`
+	Data     string `help:"Folder of a demo, instead of a configuration." placeholder:"DIR" xor:"where"`
+	Gateways bool   `help:"Ask the gateways too: a call for each payment and refund."`
+	Stopped  bool   `help:"No process serves the database now: leave out what only a running one keeps, such as the end of holds."`
 }
 
 // errBroken says that the audit found a broken law.
@@ -31,7 +32,11 @@ func (c auditCommand) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	report, err := audit.Run(ctx, s, c.options())
+	options, err := c.options(cfg)
+	if err != nil {
+		return err
+	}
+	report, err := audit.Run(ctx, s, options)
 	if err != nil {
 		return err
 	}
@@ -48,19 +53,26 @@ func (c auditCommand) where() (app.Config, error) {
 	if c.Data == "" {
 		return app.LoadConfig(c.Config)
 	}
-	path := filepath.Join(c.Data, "kassa.db")
+	path := filepath.Join(c.Data, app.DemoConfigFile)
 	if _, err := os.Stat(path); err != nil {
 		return app.Config{}, fmt.Errorf("there is no demo in %s: %w", c.Data, err)
 	}
-	cfg := app.DefaultConfig()
-	cfg.Store.URL = "sqlite:" + path
-	return cfg, nil
+	return app.LoadConfig(path)
 }
 
-// options leaves the laws of progress out where nobody makes progress.
-func (c auditCommand) options() audit.Options {
+// options leaves the laws of progress out where nobody makes progress, and asks the
+// gateways where that is wished.
+func (c auditCommand) options(cfg app.Config) (audit.Options, error) {
+	var options audit.Options
 	if c.Stopped {
-		return audit.Options{HoldGrace: -1, TaskGrace: -1}
+		options.HoldGrace, options.TaskGrace = -1, -1
 	}
-	return audit.Options{}
+	if c.Gateways {
+		ledger, err := app.NewLedger(cfg, adapters)
+		if err != nil {
+			return options, err
+		}
+		options.Gateway = ledger.Ask
+	}
+	return options, nil
 }
