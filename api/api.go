@@ -152,12 +152,33 @@ var usual = patience{
 // New makes the handler of the whole API. It fails where the configuration does
 // not make sense. While a gateway is asked, an answer may take up to 40 s, which a
 // server's WriteTimeout must allow.
-func New(cfg Config) (http.Handler, error) {
+func New(cfg Config) (*API, error) {
 	s, err := newServer(cfg)
 	if err != nil {
 		return nil, err
 	}
-	return s.wrapped(), nil
+	return &API{handler: s.wrapped(), mux: s.mux}, nil
+}
+
+// API is the handler of the whole API.
+type API struct {
+	handler http.Handler
+	mux     *http.ServeMux
+}
+
+// ServeHTTP answers a request. What no route takes gets a problem, too.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.ServeHTTP(w, r) }
+
+// Serves tells whether a request's path is one of the API's, by this method or by
+// another, so that other handlers can have the paths that are left.
+func (a *API) Serves(r *http.Request) bool {
+	verdict, pattern := a.mux.Handler(r)
+	if pattern != "" {
+		return true
+	}
+	out := &headOnly{header: http.Header{}}
+	verdict.ServeHTTP(out, r)
+	return out.status == http.StatusMethodNotAllowed
 }
 
 func newServer(cfg Config) (*server, error) {

@@ -7,9 +7,11 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"regexp"
 	"strconv"
 	"time"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"kassa/checkout"
@@ -55,6 +57,9 @@ func checkBody(contentType string, body []byte, cards bool) error {
 	if !utf8.Valid(body) {
 		return unreadable(http.StatusBadRequest, "the body is not valid UTF-8")
 	}
+	if hasLoneSurrogate(body) {
+		return unreadable(http.StatusBadRequest, "the body has half of a surrogate pair, which is no character")
+	}
 	w := walker{dec: json.NewDecoder(bytes.NewReader(body)), cards: cards}
 	w.dec.UseNumber()
 	if err := w.value(""); err != nil {
@@ -64,6 +69,43 @@ func checkBody(contentType string, body []byte, cards bool) error {
 		return unreadable(http.StatusBadRequest, "the body has something behind its JSON value")
 	}
 	return nil
+}
+
+// hasLoneSurrogate tells whether a JSON text escapes one half of a UTF-16 pair
+// without the other (RFC 8259, section 8.2). A decoder would put U+FFFD there, and
+// what is stored would not be what was sent.
+func hasLoneSurrogate(text []byte) bool {
+	for {
+		at := bytes.IndexByte(text, '\\')
+		if at < 0 || at+1 == len(text) {
+			return false
+		}
+		text = text[at:]
+		r := escapedUnit(text)
+		switch {
+		case !utf16.IsSurrogate(r):
+			text = text[2:]
+		case utf16.DecodeRune(r, escapedUnit(text[escapeLen:])) == unicode.ReplacementChar:
+			return true
+		default:
+			text = text[2*escapeLen:]
+		}
+	}
+}
+
+const escapeLen = len(`\u0000`)
+
+// escapedUnit reads the UTF-16 unit that a text begins with as an escape; -1
+// where it begins otherwise.
+func escapedUnit(text []byte) rune {
+	if len(text) < escapeLen || text[0] != '\\' || text[1] != 'u' {
+		return -1
+	}
+	unit, err := strconv.ParseUint(string(text[2:escapeLen]), 16, 16)
+	if err != nil {
+		return -1
+	}
+	return rune(unit)
 }
 
 // walker reads every token of a body once.
@@ -166,11 +208,16 @@ func (w *walker) text(field, text string) error {
 			return checkout.Invalid(shown(field), "has a control character")
 		}
 	}
-	if w.cards && looksLikeCard(text) {
+	if w.cards && !itemSKU.MatchString(field) && looksLikeCard(text) {
 		return cardRefused(field)
 	}
 	return nil
 }
+
+// itemSKU is where a barcode's number may stand as a SKU: one in ten EAN-13 codes
+// has the check digit of a card number, too. It must name a product, so that a
+// card number there is refused all the same.
+var itemSKU = regexp.MustCompile(`^items\[[0-9]+\]\.sku$`)
 
 func cardRefused(field string) error {
 	e := checkout.Invalid(shown(field), "looks like a card number")

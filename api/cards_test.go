@@ -68,16 +68,31 @@ func TestCardDataIsRefused(t *testing.T) {
 		someOrder.with("metadata", fields{"note": "paid with " + spaced}),
 		someOrder.with("metadata", fields{pan: "x"}),
 		someOrder.with("reference", pan),
-		someOrder.with("items", []any{fields{"sku": pan, "qty": 1}}),
+		someOrder.with("items", []any{fields{"sku": json.Number(pan), "qty": 1}}),
+		someOrder.with("metadata", fields{"items[0].sku": pan}),
 	} {
 		problem := r.call("POST", "/checkout", body).refused(422, "card_data_refused")
 		require.NotContains(t, string(mustJSON(t, problem)), "4242")
 	}
+	r.call("POST", "/checkout", someOrder.with("items", []any{fields{"sku": pan, "qty": 1}})).refused(422, "invalid_request")
 	r.call("POST", "/checkout", someOrder, header("Idempotency-Key", pan)).refused(422, "card_data_refused")
 	require.Equal(t, before, r.everything())
 	for _, number := range []string{pan, spaced} {
 		require.NotContains(t, r.log.String(), number)
 	}
+}
+
+// TestBarcodesAreSKUs: this EAN-13 has the check digit of a card number, too.
+func TestBarcodesAreSKUs(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	const ean = "4006381330060"
+	require.True(t, looksLikeCard(ean), "it is a good test")
+	r.product(ean, "10", 2)
+	items := []any{fields{"sku": "SKU123", "qty": 1}, fields{"sku": ean, "qty": 2}}
+	a := r.call("POST", "/checkout", someOrder.with("items", items), as(storefrontKey)).ok(201)
+	require.Equal(t, "0 2", stockOf(r.call("GET", "/inventory/"+ean, nil)))
+	require.Equal(t, "519.50", a.text("amount"))
 }
 
 func FuzzLooksLikeCard(f *testing.F) {

@@ -6,9 +6,8 @@ import (
 	"net/http"
 	"time"
 
+	"kassa/catalog"
 	"kassa/checkout"
-	"kassa/money"
-	"kassa/pricing"
 	"kassa/saga"
 	"kassa/store"
 )
@@ -124,7 +123,7 @@ func (s *server) readCart(ctx context.Context, in *cartPath) (answer[cartBody], 
 		return answer[cartBody]{}, err
 	}
 	body := renderCart(cart)
-	quote, err := s.quote(ctx, cart.Currency, cart.Items)
+	quote, err := catalog.Quote(ctx, s.Reader, cart)
 	var refused *checkout.Error
 	switch {
 	case errors.As(err, &refused):
@@ -136,23 +135,6 @@ func (s *server) readCart(ctx context.Context, in *cartPath) (answer[cartBody], 
 		body.Quote = &t
 	}
 	return answer[cartBody]{status: http.StatusOK, body: body}, nil
-}
-
-// quote prices items at the current prices.
-func (s *server) quote(ctx context.Context, currency money.Currency, items []checkout.Item) (checkout.Quote, error) {
-	skus := make([]string, len(items))
-	for i, item := range items {
-		skus[i] = item.SKU
-	}
-	products, err := s.Reader.ProductsBySKU(ctx, skus)
-	if err != nil {
-		return checkout.Quote{}, err
-	}
-	bySKU := map[string]*checkout.Product{}
-	for _, p := range products {
-		bySKU[p.SKU] = p
-	}
-	return pricing.Price(currency, items, func(sku string) *checkout.Product { return bySKU[sku] })
 }
 
 func renderSavedCart(r saga.Result) cartBody {

@@ -73,6 +73,9 @@ func (s *server) placeOrder(ctx context.Context, in *placeOrderInput) (answer[pl
 		return a, nil
 	}
 	traceOf(ctx).order = result.Order.ID.String()
+	if !result.Existing { // an order that was there adopts nothing
+		s.caps.release(in.Body.SessionID)
+	}
 	if a.status != http.StatusAccepted {
 		return a, nil
 	}

@@ -149,6 +149,32 @@ func TestLockCaps(t *testing.T) {
 	lock("dddddddddddddddd", 6, storefrontKey).ok(201)
 }
 
+// TestLockThatAnOrderAdoptedIsNotCounted: it is the order's from then on, also
+// where the shop's server placed it.
+func TestLockThatAnOrderAdoptedIsNotCounted(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(c *Config) { c.MaxUnitsPerIP = 10 })
+	lock := func(session string) reply {
+		return r.call("POST", "/inventory/lock", fields{"session_id": session, "items": someItems(10)}, as(storefrontKey))
+	}
+	cart := r.call("POST", "/carts", fields{"items": someItems(10)}).ok(201).text("cart_id")
+	ofCart := someOrder.without("items").with("cart_id", cart)
+	for i, key := range []string{storefrontKey, serverKey} {
+		session := fmt.Sprint("session-of-buyer-", i)
+		lock(session).ok(201)
+		lock("another-session-0").refused(429, "rate_limited")
+		r.call("POST", "/checkout", someOrder.with("items", []any{fields{"sku": "NOPE", "qty": 1}}).with("session_id", session), as(key)).
+			refused(422, "invalid_request")
+		lock("another-session-0").refused(429, "rate_limited")
+		r.call("POST", "/checkout", ofCart.with("session_id", session), as(key)).ok(201 - i)
+		if i == 1 { // the cart's order was there: it adopts no lock
+			lock("another-session-0").refused(429, "rate_limited")
+			r.call("POST", "/checkout", someOrder.with("session_id", session), as(key)).ok(201)
+		}
+	}
+	lock("another-session-0").ok(201)
+}
+
 // TestLockThatWasRefusedIsNotCounted: nothing was locked, so nothing counts.
 func TestLockThatWasRefusedIsNotCounted(t *testing.T) {
 	t.Parallel()

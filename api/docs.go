@@ -90,7 +90,7 @@ func (d docs) view() docsView {
 	for _, r := range refusals {
 		status := fmt.Sprint(r.status)
 		if r.code == checkout.CodeInvalid {
-			status = "400, 422"
+			status = "400, 405, 413, 415, 422"
 		}
 		v.Refusals = append(v.Refusals, docsRefusal{Code: string(r.code), Title: r.title, About: r.about, Status: status})
 	}

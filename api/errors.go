@@ -22,7 +22,7 @@ type refusal struct {
 // refusals is the one table from code to HTTP status. CodeInvalid is 400, 405,
 // 413 or 415 where the request could not be read at all.
 var refusals = []refusal{
-	{checkout.CodeInvalid, http.StatusUnprocessableEntity, "The request is not valid", "Correct the fields that errors names. 400 where the request cannot be read: malformed JSON, a bad or missing Idempotency-Key."},
+	{checkout.CodeInvalid, http.StatusUnprocessableEntity, "The request is not valid", "Correct the fields that errors names. 400 where the request cannot be read: malformed JSON, a bad or missing Idempotency-Key. 405 where the path does not have the method, 413 where the body is larger than 1 MiB, 415 where it is not application/json."},
 	{checkout.CodeUnauthorized, http.StatusUnauthorized, "No valid API key", "Send Authorization: Bearer with a key that exists and was not revoked."},
 	{checkout.CodeForbidden, http.StatusForbidden, "The API key may not do this", "This call needs a server key (sk_…)."},
 	{checkout.CodeNotFound, http.StatusNotFound, "Not found", "It does not exist, or the order's token is missing or another order's."},

@@ -84,21 +84,19 @@ func (s *server) lock(ctx context.Context, in *lockInput) (answer[lockBody], err
 	if command.SessionID == "" {
 		command.SessionID = newSession()
 	}
-	undo, err := s.countLock(ctx, command)
+	settle, err := s.countLock(ctx, command)
 	if err != nil {
 		return answer[lockBody]{}, err
 	}
 	a, _, err := decide(ctx, s, in.Body.SessionID, command, renderLock)
-	if err != nil || a.replayed {
-		undo()
-	}
+	settle(err == nil && !a.replayed)
 	return a, err
 }
 
 // countLock applies the caps to a storefront's lock.
-func (s *server) countLock(ctx context.Context, c saga.HoldStock) (undo func(), err error) {
+func (s *server) countLock(ctx context.Context, c saga.HoldStock) (settle func(locked bool), err error) {
 	if callOf(ctx).key.Scope == checkout.ScopeServer {
-		return func() {}, nil
+		return func(bool) {}, nil
 	}
 	return s.caps.take(callOf(ctx).ip, c.SessionID, c.Items, c.TTL)
 }
@@ -201,7 +199,7 @@ func (s *server) unlock(ctx context.Context, in *unlockInput) (answer[unlockBody
 		return http.StatusOK, unlockBody{SessionID: session, Status: "RELEASED"}
 	})
 	if err == nil {
-		s.caps.release(callOf(ctx).ip, session)
+		s.caps.release(session)
 	}
 	return a, err
 }

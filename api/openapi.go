@@ -75,7 +75,7 @@ const introduction = `Checkout for shops: stock is held, the payment taken and t
 
 **Idempotency**: every POST takes an ` + "`Idempotency-Key`" + `. A repeat gets the first answer (` + "`Idempotent-Replayed: true`" + `), for 24 hours at least; the same key with another request is refused. Refusals and 202 answers are not kept, so a repeat is a new try.
 
-**Errors** are ` + "`application/problem+json`" + ` (RFC 9457) with a ` + "`code`" + ` for programs.`
+**Errors** are ` + "`application/problem+json`" + ` (RFC 9457) with a ` + "`code`" + ` for programs. A path answers 405 to a method that it does not have, with the methods that it has in ` + "`Allow`" + `.`
 
 // everywhere are the codes that any call may answer with.
 var everywhere = []checkout.Code{checkout.CodeInvalid, checkout.CodeOverloaded, checkout.CodeInternal}
@@ -157,6 +157,9 @@ func refused(api huma.API, op *huma.Operation, codes []checkout.Code) {
 		statuses := []int{r.status}
 		if r.code == checkout.CodeInvalid {
 			statuses = []int{http.StatusBadRequest, http.StatusUnprocessableEntity}
+			if op.Method != http.MethodGet { // receive reads the body of every other method
+				statuses = append(statuses, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+			}
 		}
 		for _, status := range statuses {
 			name := strconv.Itoa(status)

@@ -214,6 +214,7 @@ func TestBankTransfer(t *testing.T) {
 	r.call("POST", payment+"/mark-received", nil, as(storefrontKey)).refused(403, "forbidden")
 	received := r.call("POST", payment+"/mark-received", fields{"reference": "statement 7"}).ok(200)
 	require.Equal(t, "SUCCEEDED", received.text("status"))
-	require.Equal(t, "statement 7", received.text("gateway_txn_id"))
+	require.Equal(t, opened.text("payment_id"), received.text("gateway_txn_id"), "one transfer may pay several orders")
+	require.Contains(t, r.call("GET", "/orders/"+p.id+"/timeline", nil).ok(200).raw, "statement 7")
 	require.Equal(t, "CONFIRMED", r.call("GET", "/orders/"+p.id, nil, buyer(p.token)).ok(200).text("status"))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"net/http"
+	"strings"
 	"time"
 
 	"kassa/checkout"
@@ -31,7 +32,7 @@ type saveProductInput struct {
 		Prices  map[string]amount `json:"prices" minProperties:"1" maxProperties:"50" doc:"By currency, such as {\"INR\": \"499.50\"}."`
 		TaxCode string            `json:"tax_code,omitempty" maxLength:"32" doc:"HSN or SAC in India."`
 		WeightG int64             `json:"weight_g,omitempty" minimum:"0" maximum:"100000000" doc:"Grams of one unit."`
-		Image   string            `json:"image,omitempty" maxLength:"2048" doc:"An address of a picture."`
+		Image   string            `json:"image,omitempty" maxLength:"2048" doc:"The http or https address of a picture, or the picture itself as a data:image/ URI."`
 		Active  *bool             `json:"active,omitempty" doc:"Whether it is on sale; true by default."`
 	}
 }
@@ -53,6 +54,9 @@ func (s *server) saveProduct(ctx context.Context, in *saveProductInput) (answer[
 	if b.SKU != "" && b.SKU != in.SKU {
 		return answer[productBody]{}, checkout.Invalid("sku", "must equal the path's")
 	}
+	if err := imageAddress("image", b.Image); err != nil {
+		return answer[productBody]{}, err
+	}
 	prices, err := readPrices(b.Prices)
 	if err != nil {
 		return answer[productBody]{}, err
@@ -69,6 +73,17 @@ func (s *server) saveProduct(ctx context.Context, in *saveProductInput) (answer[
 		status = http.StatusOK
 	}
 	return answer[productBody]{status: status, body: renderProduct(result.Product)}, nil
+}
+
+// imageAddress checks where a page may take a picture from.
+func imageAddress(field, given string) error {
+	if picture, ok := strings.CutPrefix(given, "data:image/"); ok && strings.Contains(picture, ",") {
+		return nil
+	}
+	if webAddress(field, given) != nil {
+		return checkout.Invalid(field, "must be a whole address that begins with https:// or http://, or a data:image/ URI")
+	}
+	return nil
 }
 
 func readPrices(in map[string]amount) (map[money.Currency]int64, error) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"kassa/catalog"
 	"kassa/checkout"
 	"kassa/store"
 )
@@ -96,6 +97,10 @@ func badBodies(path string) []refusedCase {
 		{"a comma too many", "POST", path, `{"items": [1,]}`, 400, "invalid_request", ""},
 		{"a field twice", "POST", path, `{"items": [], "items": []}`, 422, "invalid_request", "items"},
 		{"invalid UTF-8", "POST", path, "{\"items\": \"\xff\"}", 400, "invalid_request", ""},
+		{"the first half of a surrogate pair", "POST", path, `{"items": "a\ud800b"}`, 400, "invalid_request", ""},
+		{"the second half of a surrogate pair", "POST", path, `{"items": "\udc00"}`, 400, "invalid_request", ""},
+		{"two first halves", "POST", path, `{"items": "\uD83D\uD83D\uDE00"}`, 400, "invalid_request", ""},
+		{"half a pair in a name", "POST", path, `{"\ud83d": 1}`, 400, "invalid_request", ""},
 		{"too deep", "POST", path, strings.Repeat(`{"a":`, 40) + "1" + strings.Repeat("}", 40), 400, "invalid_request", ""},
 		{"too many values", "POST", path, `{"` + strings.Repeat("k", 400_000) + `": [1` + strings.Repeat(",1", 200_000) + `]}`, 422, "invalid_request", "body"},
 		{"too large", "POST", path, `{"a": "` + strings.Repeat("x", 1<<20) + `"}`, 413, "invalid_request", ""},
@@ -222,6 +227,12 @@ func badOperations() []refusedCase {
 		put("a price in nothing", "prices", fields{"ABC": 1}, "prices"),
 		put("no prices", "prices", fields{}, "prices"),
 		put("a blank name", "name", " ", "name"),
+		put("an image that is a script", "image", "javascript:alert(1)", "image"),
+		put("an image that is a page", "image", "data:text/html,<script>alert(1)</script>", "image"),
+		put("an image without its data", "image", "data:image/png", "image"),
+		put("an image that is a path", "image", "/mug.png", "image"),
+		put("an image on no host", "image", "https:///mug.png", "image"),
+		put("an image of another protocol", "image", "ftp://shop.example/mug.png", "image"),
 		{"a sku of spaces", "PUT", "/products/a%20b", product, 422, "invalid_request", "sku"},
 		{"an order that is no id", "GET", "/orders/O123", nil, 404, "not_found", ""},
 		{"no such order", "GET", "/orders/" + nobody, nil, 404, "not_found", ""},
@@ -298,6 +309,34 @@ func TestNoPersonalValueIsEchoed(t *testing.T) {
 		require.NotContains(t, r.call("POST", "/checkout", body).raw, secret)
 	}
 	require.NotContains(t, r.log.String(), secret)
+}
+
+// TestEscapesOfWholeCharactersAreTaken: what is no half pair is what was sent.
+func TestEscapesOfWholeCharactersAreTaken(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for escaped, want := range map[string]string{
+		`\uD83D\uDE00`: "\U0001F600", `\\ud800`: `\ud800`, `a\\\"\u00e9`: `a\"` + "\u00e9", `\ufffd`: "\ufffd",
+	} {
+		a := r.call("PUT", "/products/E", `{"name": "x`+escaped+`", "prices": {"INR": 1}}`)
+		require.Less(t, a.status, 300, a.raw)
+		require.Equal(t, "x"+want, a.text("name"))
+	}
+}
+
+func TestImagesOfProducts(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	product := fields{"name": "Mug", "prices": fields{"INR": "1.00"}}
+	for _, image := range []string{"https://shop.example/mug.png?v=2", "http://localhost:8080/mug.png", "data:image/svg+xml;base64,PHN2Zy8+"} {
+		require.Equal(t, image, r.call("PUT", "/products/SKU123", product.with("image", image)).ok(200).text("image"))
+	}
+	require.NotContains(t, r.call("PUT", "/products/SKU123", product.with("image", "")).ok(200).raw, "image")
+	demo, err := catalog.Demo()
+	require.NoError(t, err)
+	for _, p := range demo {
+		require.NoError(t, imageAddress("image", p.Image), p.SKU)
+	}
 }
 
 func TestOtherMediaTypesAreRefused(t *testing.T) {

@@ -36,7 +36,9 @@ func (s *server) webhooks() {
 		Responses: map[string]*huma.Response{"200": success[receivedBody](s.huma, route{}, http.StatusOK)},
 	}
 	refused(s.huma, &op, []checkout.Code{checkout.CodeInvalid, checkout.CodeNotFound, checkout.CodeOverloaded, checkout.CodeInternal})
-	delete(op.Responses, "422")
+	for _, never := range []string{"415", "422"} { // the gateway alone knows the body's form
+		delete(op.Responses, never)
+	}
 	s.huma.OpenAPI().AddOperation(&op)
 }
 

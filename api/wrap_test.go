@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -124,4 +125,24 @@ func TestConfigThatMakesNoSense(t *testing.T) {
 	}
 	_, err := New(r.config)
 	require.NoError(t, err)
+}
+
+// TestServes: the API owns its paths whatever the method, and no others.
+func TestServes(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(c *Config) { c.Metrics = http.NotFoundHandler() })
+	api, err := New(r.config)
+	require.NoError(t, err)
+	for target, want := range map[string]bool{
+		"GET /carts/1": true, "POST /checkout": true, "GET /checkout": true, "DELETE /orders/1/cancel": true, "GET /openapi.json": true,
+		"GET /docs": true, "GET /metrics": true, "HEAD /healthz": true, "PUT /webhooks/stripe": true,
+		"GET /": false, "POST /": false, "GET /cart": false, "GET /pay/1": false, "GET /orders/1/nothing": false, "GET /checkout/": false,
+	} {
+		method, path, _ := strings.Cut(target, " ")
+		req := httptest.NewRequest(method, path, nil)
+		require.Equal(t, want, api.Serves(req), target)
+		answer := httptest.NewRecorder()
+		api.ServeHTTP(answer, req)
+		require.NotZero(t, answer.Header().Get("X-Request-Id"), target)
+	}
 }

@@ -71,16 +71,17 @@ func Run(ctx context.Context, cfg Config, adapters Adapters, log *slog.Logger, s
 	if cfg.PublicURL == "" {
 		cfg.PublicURL = a.URL
 	}
-	handler, err := a.handler(ctx, cfg, accounts, metrics)
+	served, err := a.handler(ctx, cfg, accounts, metrics)
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
+	handler := http.Handler(served)
 	if shop != nil {
 		pages, err := shop(s)
 		if err != nil {
 			return nil, errors.Join(err, listener.Close())
 		}
-		handler = withShop(handler, pages)
+		handler = withShop(served, pages)
 	}
 	a.serve(listener, handler)
 	a.runner.Start()
@@ -125,7 +126,7 @@ func (a *App) startEngine(accounts []payments.Account, metrics *telemetry.Metric
 	a.runner.Bind(a.Engine, a.Payments.Handlers())
 }
 
-func (a *App) handler(ctx context.Context, cfg Config, accounts []payments.Account, metrics *telemetry.Metrics) (http.Handler, error) {
+func (a *App) handler(ctx context.Context, cfg Config, accounts []payments.Account, metrics *telemetry.Metrics) (*api.API, error) {
 	var fresh [32]byte
 	_, _ = rand.Read(fresh[:]) // crypto/rand.Read never fails (Go 1.24)
 	secret, err := a.Store.Secret(ctx, "order_token", fresh[:])
@@ -168,19 +169,19 @@ func (a *App) ready(ctx context.Context) error {
 	return checkSchema(ctx, a.Store)
 }
 
-// withShop serves the shop's pages beside the API. The API owns its own paths.
-func withShop(api, shop http.Handler) http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("/", shop)
-	for _, path := range []string{
-		"/carts", "/carts/", "/inventory/", "/products", "/products/", "/checkout", "/checkout/confirm", "/payment/",
-		"/orders", "/orders/", "/webhooks/", "/attention", "/tasks/", "/healthz", "/readyz", "/metrics",
-		"/openapi.yaml", "/openapi.json", "/docs",
-	} {
-		mux.Handle(path, api)
-	}
-	mux.Handle("GET /checkout", shop)
-	return mux
+// withShop serves the shop's pages beside the API. The API has its own paths, but
+// for the page that a browser gets where it posts its checkout; and whoever comes
+// with a key wants an answer of the API, never a page.
+func withShop(api *api.API, shop http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		page := r.Method == http.MethodGet && r.URL.Path == "/checkout"
+		keyed := r.Header.Get("Authorization") != "" && !strings.HasPrefix(r.URL.Path, "/shop/")
+		if keyed || api.Serves(r) && !page {
+			api.ServeHTTP(w, r)
+			return
+		}
+		shop.ServeHTTP(w, r)
+	})
 }
 
 func (a *App) serve(listener net.Listener, handler http.Handler) {

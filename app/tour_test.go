@@ -3,6 +3,7 @@ package app_test
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -77,4 +78,40 @@ func requireEqualAtGateway(t *testing.T, d *app.Demo, path string) {
 	require.NoError(t, report.WriteText(&text))
 	require.True(t, report.Clean(), text.String())
 	require.Contains(t, text.String(), "ok      money.gateway     2 payments")
+}
+
+// In the demo the pages and the API share an address.
+func TestPagesAndAPIShareAnAddress(t *testing.T) {
+	t.Parallel()
+	if raceEnabled && testing.Short() {
+		t.Skip("SQLite is slow under the race detector: the run without it has this test")
+	}
+	d := startDemo(t, t.TempDir())
+	for _, c := range []struct {
+		method, path, key string
+		status            int
+		kind              string
+	}{
+		{"GET", "/", "", 200, "text/html"},
+		{"GET", "/checkout", "", 200, "text/html"},
+		{"GET", "/nope", "", 404, "text/html"},
+		{"GET", "/shop/products", app.DemoStorefrontKey, 200, "application/json"},
+		{"GET", "/nope", app.DemoServerKey, 404, "application/problem+json"},
+		{"POST", "/checkout", app.DemoStorefrontKey, 400, "application/problem+json"},
+		{"GET", "/products", app.DemoStorefrontKey, 403, "application/problem+json"},
+		{"GET", "/openapi.yaml", "", 200, "yaml"},
+		{"GET", "/docs", "", 200, "text/html"},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), c.method, d.URL+c.path, nil)
+		require.NoError(t, err)
+		if c.key != "" {
+			req.Header.Set("Authorization", "Bearer "+c.key)
+			req.Header.Set("Content-Type", "application/json")
+		}
+		res, err := pageClient.Do(req)
+		require.NoError(t, err)
+		require.NoError(t, res.Body.Close())
+		require.Equal(t, c.status, res.StatusCode, "%+v", c)
+		require.Contains(t, res.Header.Get("Content-Type"), c.kind, "%+v", c)
+	}
 }
