@@ -77,6 +77,33 @@ func TestACorruptStoreIsSeen(t *testing.T) {
 	requireOnly(t, "stock", "MUG in main", s.rows, Options{})
 }
 
+// TestAChangedLineIsSeenTwice: a line that grows is neither paid nor held.
+func TestAChangedLineIsSeenTwice(t *testing.T) {
+	t.Parallel()
+	s := busyShop(t)
+	f := read(t, s.rows)
+	f.quote(s.ids["paid"]).Lines[0].Qty += 5
+	report, err := Run(t.Context(), f, Options{})
+	require.NoError(t, err)
+	for _, law := range []string{"money.quote", "stock.lines"} {
+		require.Equal(t, []string{s.ids["paid"].String()}, finding(t, report, law).IDs)
+	}
+}
+
+// TestAnItemOfNoOrder: a count that misses held units asks for an operator, and
+// the task names nothing but the shop.
+func TestAnItemOfNoOrder(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.stock("VASE", checkout.MainWarehouse, 2, 100)
+	s.place("pending", "VASE")
+	s.do(saga.CountStock{SKU: "VASE", Warehouse: checkout.MainWarehouse, Counted: 1, Reason: "stocktaking"})
+	tasks, err := s.rows.Attention(t.Context(), checkout.ID{}, 10)
+	require.NoError(t, err)
+	require.Len(t, tasks, 1, "do has found it clean")
+	require.Zero(t, tasks[0].OrderID)
+}
+
 // TestNoWorkerNoHaste: a shop that was switched off is not to be blamed for the
 // time that has passed.
 func TestNoWorkerNoHaste(t *testing.T) {
@@ -202,7 +229,7 @@ func TestAReportNamesOnlySome(t *testing.T) {
 	require.Contains(t, text, "BROKEN  stock ")
 	require.Contains(t, text, "        SKU-00 in main: received 0, but available 1")
 	require.Contains(t, text, "… and 80 more")
-	require.Contains(t, text, "NOT CLEAN: 1 of 28 laws are broken")
+	require.Contains(t, text, "NOT CLEAN: 1 of 32 laws are broken")
 }
 
 // TestManyMissingInvoices are counted without being listed.

@@ -19,6 +19,7 @@ type auditor struct {
 	findings map[string]*Finding
 	levels   levels
 	invoices invoices
+	counters map[string]int64
 	settled  map[checkout.ID]bool
 	parts    uint64
 }
@@ -27,9 +28,9 @@ type auditor struct {
 type view struct {
 	now      time.Time
 	options  Options
-	tasks    map[checkout.ID]bool // by id
-	attended map[checkout.ID]bool // orders that an operator is asked about
-	settled  map[checkout.ID]bool // orders where an operator ended a task, which the log says
+	owed     map[checkout.ID][]owed // by order; what no order owes, by the task's own id
+	attended map[checkout.ID]bool   // orders that an operator is asked about
+	settled  map[checkout.ID]bool   // orders where an operator ended a task, which the log says
 	marks    map[checkout.ID]*mark
 	carts    map[checkout.ID]*cartOrders
 	charges  map[digest]bool
@@ -52,6 +53,10 @@ func newAuditor(rows store.Snapshot, options Options) *auditor {
 }
 
 func (a *auditor) run(ctx context.Context) error {
+	var err error
+	if a.counters, err = a.rows.Counters(ctx); err != nil {
+		return err
+	}
 	if err := a.checkPositions(ctx); err != nil {
 		return err
 	}
@@ -63,16 +68,14 @@ func (a *auditor) run(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := a.checkInvoices(ctx); err != nil {
-		return err
-	}
+	a.checkInvoices()
 	return a.checkLevels(ctx)
 }
 
 func (a *auditor) newView(part uint64) *view {
 	return &view{
 		now: a.rows.Now(), options: a.options, settled: a.settled, part: part, parts: a.parts,
-		tasks: map[checkout.ID]bool{}, attended: map[checkout.ID]bool{}, marks: map[checkout.ID]*mark{},
+		owed: map[checkout.ID][]owed{}, attended: map[checkout.ID]bool{}, marks: map[checkout.ID]*mark{},
 		carts: map[checkout.ID]*cartOrders{}, charges: map[digest]bool{}, webhooks: map[digest]bool{},
 	}
 }
@@ -89,6 +92,7 @@ func (a *auditor) checkPart(ctx context.Context, v *view) error {
 			return err
 		}
 	}
+	a.judgeStrays(v)
 	for id := range v.marks {
 		a.broken(truthOrder, id.String(), "the log has events of an order that is not there")
 	}
@@ -159,6 +163,7 @@ func (a *auditor) checkOrders(ctx context.Context, v *view) error {
 			return nil
 		}
 		a.judgeOrder(v, o)
+		a.judgeSubjects(v, o)
 		delete(v.marks, o.ID)
 		a.levels.addOrder(o)
 		a.judgeInvoice(o)

@@ -53,8 +53,10 @@ var breaches = []breach{
 		f.adjusted = f.adjusted[1:]
 		return "GIFT in main"
 	}},
-	{"stock.deducted", "an order claimed more than was deducted", func(f *forged, s *shop) string {
-		f.order(s.ids["paid"]).Allocations[0].Qty++
+	{"stock.deducted", "more was deducted than orders have claimed", func(f *forged, _ *shop) string {
+		l := f.level("MUG", "main")
+		l.Available--
+		l.Deducted++
 		return "MUG in main"
 	}},
 	{"stock.deducted", "a restock is forgotten", func(f *forged, s *shop) string {
@@ -63,7 +65,10 @@ var breaches = []breach{
 	}},
 	{"stock.hold", "a cancelled order keeps its stock", func(f *forged, s *shop) string {
 		o := f.order(s.ids["cancelled"])
-		o.HoldStatus, o.Allocations = checkout.HoldOpen, nil
+		o.HoldStatus = checkout.HoldOpen
+		l := f.level("MUG", "main")
+		l.Available -= 2
+		l.Locked += 2
 		return o.ID.String()
 	}},
 	{"stock.hold", "a waiting order holds nothing", func(f *forged, s *shop) string {
@@ -74,7 +79,63 @@ var breaches = []breach{
 		o.HoldStatus = checkout.HoldReleased
 		return o.ID.String()
 	}},
+	{"stock.lines", "a line has more units than the order holds", func(f *forged, s *shop) string {
+		f.quote(s.ids["free"]).Lines[0].Qty += 5
+		return s.ids["free"].String()
+	}},
+	{"stock.lines", "a line is of another SKU", func(f *forged, s *shop) string {
+		f.quote(s.ids["paid"]).Lines[0].SKU = "GIFT"
+		return s.ids["paid"].String()
+	}},
+	{"stock.lines", "stock is held for no line", func(f *forged, s *shop) string {
+		o := f.order(s.ids["pending"])
+		o.Allocations = append(o.Allocations, checkout.Allocation{SKU: "MUG", Warehouse: "east", Qty: 1})
+		l := f.level("MUG", "east")
+		l.Available--
+		l.Locked++
+		return o.ID.String()
+	}},
 
+	{"money.quote", "a line's price is changed", func(f *forged, s *shop) string {
+		f.quote(s.ids["paid"]).Lines[0].UnitPrice++
+		return s.ids["paid"].String()
+	}},
+	{"money.quote", "a line is given a tax that nobody pays", func(f *forged, s *shop) string {
+		f.quote(s.ids["paid"]).Lines[0].Tax++
+		return s.ids["paid"].String()
+	}},
+	{"money.quote", "a line's discount is not taken off", func(f *forged, s *shop) string {
+		f.quote(s.ids["paid"]).Lines[0].Discount++
+		return s.ids["paid"].String()
+	}},
+	{"money.quote", "the lines come to another subtotal", func(f *forged, s *shop) string {
+		q := f.quote(s.ids["paid"])
+		q.Subtotal--
+		q.Shipping++
+		return s.ids["paid"].String()
+	}},
+	{"money.quote", "a discount is not taken off", func(f *forged, s *shop) string {
+		f.quote(s.ids["paid"]).Discounts = []checkout.Charge{{Name: "WELCOME", Amount: 100}}
+		return s.ids["paid"].String()
+	}},
+	{"money.quote", "a tax is not charged", func(f *forged, s *shop) string {
+		f.quote(s.ids["paid"]).Taxes = []checkout.Charge{{Name: "GST", Amount: 100}}
+		return s.ids["paid"].String()
+	}},
+	{"money.quote", "an order is for less than was quoted", func(f *forged, s *shop) string {
+		q := f.quote(s.ids["pending"])
+		q.Shipping += 100
+		q.Total += 100
+		return s.ids["pending"].String()
+	}},
+	{"money.quote", "an order was quoted in another currency", func(f *forged, s *shop) string {
+		f.quote(s.ids["pending"]).Currency = "USD"
+		return s.ids["pending"].String()
+	}},
+	{"money.quote", "an order's quote is lost", func(f *forged, s *shop) string {
+		f.order(s.ids["paid"]).Details = nil
+		return s.ids["paid"].String()
+	}},
 	{"money.secured", "an order is confirmed by less than its amount", func(f *forged, s *shop) string {
 		o := f.order(s.ids["paid"])
 		o.Payment(o.SecuredBy).Captured.Minor--
@@ -88,13 +149,12 @@ var breaches = []breach{
 	{"money.secured", "an order is confirmed by an authorisation that nobody captures", func(f *forged, s *shop) string {
 		o := f.order(s.ids["authorized"])
 		o.Payment(o.SecuredBy).ManualCapture = false
-		f.tasks = append(f.tasks, checkout.Task{ID: o.SecuredBy, OrderID: o.ID, DueAt: f.now}) // progress.payment holds
-		slices.SortFunc(f.tasks, func(a, b checkout.Task) int { return a.ID.Compare(b.ID) })
+		f.owe(o.SecuredBy, checkout.TaskLookUp, o.ID) // progress.payment holds
 		return o.ID.String()
 	}},
 	{"money.secured", "an order is confirmed without a payment", func(f *forged, s *shop) string {
-		o := f.order(s.ids["free"])
-		o.Total = money.New(100, "INR")
+		o, q := f.order(s.ids["free"]), f.quote(s.ids["free"])
+		q.Shipping, q.Total, o.Total = 100, 100, money.New(100, "INR")
 		return o.ID.String()
 	}},
 	{"money.secured", "a waiting order is said to be secured", func(f *forged, s *shop) string {
@@ -111,6 +171,7 @@ var breaches = []breach{
 	{"money.placed", "extra money is not given back", func(f *forged, s *shop) string {
 		o := f.order(s.ids["twice"])
 		p := &o.Payments[1]
+		drop(f, o.Refunds[0].ID)
 		p.RefundCommitted, o.Refunds = 0, nil
 		return p.ID.String()
 	}},
@@ -211,7 +272,22 @@ var breaches = []breach{
 	}},
 	{"once.invoice", "a number is beyond the counter", func(f *forged, _ *shop) string {
 		f.counters["invoice:2026-27"]--
-		return "2026-27"
+		return "2026-27/8"
+	}},
+	{"once.invoice", "an order's number is moved beyond the counter", func(f *forged, s *shop) string {
+		o := f.order(s.ids["paid"])
+		o.InvoiceSeq += 100
+		return fmt.Sprintf("2026-27/%d", o.InvoiceSeq)
+	}},
+	{"once.invoice", "an order's number is moved and leaves a gap", func(f *forged, s *shop) string {
+		o := f.order(s.ids["paid"])
+		o.InvoiceSeq += 100
+		return fmt.Sprintf("2026-27/%d", o.InvoiceSeq-100)
+	}},
+	{"once.invoice", "an order's number is of a series that there is not", func(f *forged, s *shop) string {
+		o := f.order(s.ids["paid"])
+		o.InvoiceSeries = "1926-27"
+		return fmt.Sprintf("1926-27/%d", o.InvoiceSeq)
 	}},
 	{"once.invoice", "a confirmed order has no number", func(f *forged, s *shop) string {
 		o := f.order(s.ids["paid"])
@@ -227,6 +303,32 @@ var breaches = []breach{
 	{"progress.saga", "an order outlives its hold", func(f *forged, s *shop) string {
 		o := f.order(s.ids["awaiting"])
 		o.HoldExpiresAt = f.now.Add(-61 * time.Second)
+		return o.ID.String()
+	}},
+	{"progress.state", "an order awaits a payment that nobody began", func(f *forged, s *shop) string {
+		o := f.order(s.ids["capturing"])
+		o.Payments = nil
+		drop(f, s.ids["capturing.payment"])
+		return o.ID.String()
+	}},
+	{"progress.state", "an order with attempts has gone back to its beginning", func(f *forged, s *shop) string {
+		o := f.order(s.ids["awaiting"])
+		o.Status = checkout.OrderPending
+		return o.ID.String()
+	}},
+	{"progress.state", "a paid order was never confirmed", func(f *forged, s *shop) string {
+		o := f.order(s.ids["paid"])
+		o.ConfirmedAt = time.Time{}
+		return o.ID.String()
+	}},
+	{"progress.state", "an order that has ended is still closing", func(f *forged, s *shop) string {
+		o := f.order(s.ids["cancelled"])
+		o.ClosingSince = f.now
+		return o.ID.String()
+	}},
+	{"progress.state", "an order is in a state that there is not", func(f *forged, s *shop) string {
+		o := f.order(s.ids["cancelled"])
+		o.Status = "LOST"
 		return o.ID.String()
 	}},
 	{"progress.payment", "an open payment is forgotten", func(f *forged, s *shop) string {
@@ -254,6 +356,27 @@ var breaches = []breach{
 		t := f.task(s.ids["awaiting.payment"])
 		t.DueAt, t.LeaseID, t.LeasedUntil = f.now.Add(-time.Hour), checkout.ID{1}, f.now.Add(-61*time.Second)
 		return t.ID.String()
+	}},
+	{"progress.subject", "a task is for a payment that is not there", func(f *forged, s *shop) string {
+		return f.owe(checkout.ID{1}, checkout.TaskLookUp, s.ids["paid"])
+	}},
+	{"progress.subject", "a task is for a refund that is not there", func(f *forged, s *shop) string {
+		return f.owe(s.ids["paid.payment"], checkout.TaskRefund, s.ids["paid"])
+	}},
+	{"progress.subject", "a task is for another order's payment", func(f *forged, s *shop) string {
+		return f.owe(s.ids["paid.payment"], checkout.TaskLookUp, s.ids["partial"])
+	}},
+	{"progress.subject", "a task is for an order that is not there", func(f *forged, _ *shop) string {
+		return f.owe(checkout.ID{1}, checkout.TaskAttend, checkout.ID{2})
+	}},
+	{"progress.subject", "a task is for a webhook event that is not there", func(f *forged, _ *shop) string {
+		return f.owe(checkout.ID{1}, checkout.TaskWebhook, checkout.ID{})
+	}},
+	{"progress.subject", "a webhook event is to be refunded", func(f *forged, s *shop) string {
+		return f.owe(s.webhookID("evt_uninteresting"), checkout.TaskRefund, checkout.ID{})
+	}},
+	{"progress.subject", "a task is work that there is not", func(f *forged, s *shop) string {
+		return f.owe(s.ids["paid.payment"], "dance", s.ids["paid"])
 	}},
 	{"progress.hold", "a session's hold outlives its time", func(f *forged, _ *shop) string {
 		f.holds[0].ExpiresAt = f.now.Add(-61 * time.Second)
@@ -296,8 +419,25 @@ var breaches = []breach{
 
 // drop takes a task away.
 func drop(f *forged, id checkout.ID) {
-	t := f.task(id)
-	*t = checkout.Task{ID: t.ID.Child(1 << 20), OrderID: checkout.ID{15: 1}, DueAt: f.now} // keeps its place in the order of ids
+	owed := f.task(id).ID // panics where there is none
+	f.tasks = slices.DeleteFunc(f.tasks, func(t checkout.Task) bool { return t.ID == owed })
+}
+
+// owe adds a task and returns its id.
+func (f *forged) owe(id checkout.ID, kind checkout.TaskKind, order checkout.ID) string {
+	f.tasks = append(f.tasks, checkout.Task{ID: id, Kind: kind, OrderID: order, DueAt: f.now})
+	slices.SortFunc(f.tasks, func(a, b checkout.Task) int { return a.ID.Compare(b.ID) })
+	return id.String()
+}
+
+// quote gives an order a quote of its own to change: stores share what never
+// changes.
+func (f *forged) quote(order checkout.ID) *checkout.Quote {
+	o := f.order(order)
+	d := *o.Details
+	d.Quote.Lines = slices.Clone(d.Quote.Lines)
+	o.Details = &d
+	return &d.Quote
 }
 
 // eventOf is the last event of an order.

@@ -26,6 +26,7 @@ const (
 	onceInvoice   = "once.invoice"
 	onceWebhook   = "once.webhook"
 	moneyGateway  = "money.gateway"
+	taskSubject   = "progress.subject"
 	truthPosition = "truth.position"
 	truthOrder    = "truth.order"
 )
@@ -38,7 +39,9 @@ var rules = []rule{
 	{Law: Law{"stock.received", "levels", "received = the sum of recorded adjustments"}, level: receivedByRecord},
 	{Law: Law{"stock.deducted", "levels", "deducted and restocked = what orders have claimed and given back"}, level: deductedByOrders},
 	{Law: Law{"stock.hold", "orders", "an order that waits holds its stock, a paid one has claimed it, an ended one holds none"}, order: holdFitsStatus},
+	{Law: Law{"stock.lines", "orders", "an order's allocations are exactly the units of its lines"}, order: linesAllocated},
 
+	{Law: Law{"money.quote", "orders", "an order's lines, discounts, shipping and taxes add up to its amount"}, order: quoteAddsUp},
 	{Law: Law{"money.secured", "orders", "a confirmed order has exactly its amount secured by one payment"}, order: secured},
 	{Law: Law{"money.captured", "payments", "money is captured by payments that succeeded, and by no other"}, payment: capturedBySuccess},
 	{Law: Law{"money.placed", "payments", "captured money belongs to a confirmed order, is refunded or being refunded, or an operator decides"}, payment: placed},
@@ -53,13 +56,15 @@ var rules = []rule{
 	{Law: Law{"once.key", "orders", "an order's attempts have different idempotency keys"}, order: differentKeys},
 	{Law: Law{onceCharge, "payments", "no charge of a gateway stands in two payments"}},
 	{Law: Law{onceWebhook, "webhook events", "a webhook event is stored once, and applied where its payment is known"}, webhook: appliedOnce},
-	{Law: Law{onceInvoice, "orders", "every order that was confirmed has an invoice number of its own, gapless per series"}},
+	{Law: Law{onceInvoice, "orders", "every order that was confirmed has an invoice number of its own: 1 to the counter of its series, without a gap"}},
 
+	{Law: Law{"progress.state", "orders", "an order is in a state that a step of its saga leads to"}, order: stateReached},
 	{Law: Law{"progress.saga", "orders", "no order waits for its payment past the end of its hold"}, order: notOverdue, needs: holdsWatched},
 	{Law: Law{"progress.payment", "payments", "an open payment has a task, or waits for its shipment"}, payment: paymentHasTask},
 	{Law: Law{"progress.refund", "refunds", "a pending refund has a task"}, refund: refundHasTask},
 	{Law: Law{"progress.webhook", "webhook events", "a webhook event that waits for its payment has a task"}, webhook: webhookHasTask},
 	{Law: Law{"progress.task", "tasks", "no task that is due waits for a worker"}, task: notForgotten, needs: func(o Options) bool { return o.TaskGrace >= 0 }},
+	{Law: Law{taskSubject, "tasks", "a task works on a payment, a refund, an order or a webhook event that is there"}},
 	{Law: Law{"progress.hold", "holds", "no session's hold outlives its time"}, hold: notOutlived, needs: holdsWatched},
 
 	{Law: Law{truthPosition, "batches", "the log's positions run from 1 to the counter without a gap"}},

@@ -12,6 +12,41 @@ import (
 // ended one: people have the last word on money, and the log has their note.
 func (v *view) operator(o *checkout.Order) bool { return v.attended[o.ID] || v.settled[o.ID] }
 
+// quoteAddsUp follows the sums that checkout.Quote and checkout.QuoteLine define.
+func quoteAddsUp(_ *view, o *checkout.Order) string {
+	if o.Details == nil {
+		return "the order has no quote"
+	}
+	q := &o.Details.Quote
+	var lines int64
+	for i := range q.Lines {
+		l := &q.Lines[i]
+		if why := differ("line of "+l.SKU, l.Total, "units, discount and tax come to", l.UnitPrice*l.Qty-l.Discount+l.Tax); why != "" {
+			return why
+		}
+		lines += l.Total
+	}
+	if why := differ("subtotal", q.Subtotal, "the lines come to", lines); why != "" {
+		return why
+	}
+	total := q.Subtotal - charged(q.Discounts) + q.Shipping + charged(q.Taxes)
+	if why := differ("quoted total", q.Total, "its parts come to", total); why != "" {
+		return why
+	}
+	if quoted := money.New(q.Total, q.Currency); o.Total != quoted {
+		return fmt.Sprintf("the order is for %s, and %s was quoted", sum(o.Total), sum(quoted))
+	}
+	return ""
+}
+
+func charged(list []checkout.Charge) int64 {
+	var total int64
+	for _, c := range list {
+		total += c.Amount
+	}
+	return total
+}
+
 func secured(v *view, o *checkout.Order) string {
 	if !o.Paid() {
 		if !o.SecuredBy.IsZero() && o.Status != checkout.OrderCancelled {

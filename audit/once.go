@@ -151,6 +151,10 @@ func (a *auditor) checkWebhooks(ctx context.Context, v *view) error {
 				a.judge(r.Name, w.ID, r.webhook(v, w))
 			}
 		}
+		for _, t := range v.owed[w.ID] {
+			a.judge(taskSubject, t.id, ofWebhook(t))
+		}
+		delete(v.owed, w.ID)
 		return nil
 	})
 }
@@ -211,8 +215,24 @@ func (a *auditor) judgeInvoice(o *checkout.Order) {
 		why = "it was confirmed and has no number"
 	}
 	a.judge(onceInvoice, o.ID, why)
-	if numbered && !a.invoices.in(o.InvoiceSeries).add(o.InvoiceSeq) {
-		a.broken(onceInvoice, fmt.Sprintf("%s/%d", o.InvoiceSeries, o.InvoiceSeq), fmt.Sprintf("the number of order %s is another order's too", o.ID))
+	if numbered {
+		a.fileInvoice(o)
+	}
+}
+
+// invoiceCounter begins the name of each series' counter.
+const invoiceCounter = "invoice:"
+
+// fileInvoice remembers an order's number. One that was never given is named and
+// not kept, so that the set is no larger than its counter allows.
+func (a *auditor) fileInvoice(o *checkout.Order) {
+	name := fmt.Sprintf("%s/%d", o.InvoiceSeries, o.InvoiceSeq)
+	if last := a.counters[invoiceCounter+o.InvoiceSeries]; o.InvoiceSeq > last {
+		a.broken(onceInvoice, name, fmt.Sprintf("order %s has this number, and the series' counter stands at %d", o.ID, last))
+		return
+	}
+	if !a.invoices.in(o.InvoiceSeries).add(o.InvoiceSeq) {
+		a.broken(onceInvoice, name, fmt.Sprintf("the number of order %s is another order's too", o.ID))
 	}
 }
 
@@ -223,31 +243,19 @@ func (i invoices) in(series string) *numbers {
 	return i[series]
 }
 
-// checkInvoices compares the numbers of each series with its counter.
-func (a *auditor) checkInvoices(ctx context.Context) error {
-	counters, err := a.rows.Counters(ctx)
-	if err != nil {
-		return err
-	}
-	last := map[string]int64{}
-	for name, value := range counters {
-		if series, ok := strings.CutPrefix(name, "invoice:"); ok {
-			last[series] = value
-			a.invoices.in(series)
+// checkInvoices looks for numbers of each series that no order has.
+func (a *auditor) checkInvoices() {
+	for _, name := range slices.Sorted(maps.Keys(a.counters)) {
+		if series, ok := strings.CutPrefix(name, invoiceCounter); ok {
+			a.checkSeries(series, a.invoices.in(series), a.counters[name])
 		}
 	}
-	for _, series := range slices.Sorted(maps.Keys(a.invoices)) {
-		a.checkSeries(series, a.invoices[series], last[series])
-	}
-	return nil
 }
 
+// checkSeries names the missing ones of the numbers 1 to last. All that are
+// remembered lie there, each counted once, so their count tells how many miss.
 func (a *auditor) checkSeries(series string, given *numbers, last int64) {
 	missing := last - given.count
-	if missing < 0 {
-		a.broken(onceInvoice, series, fmt.Sprintf("%d numbers are in use, and the counter stands at %d", given.count, last))
-		return
-	}
 	for number := int64(1); missing > 0 && number <= last; number++ {
 		if given.has(number) {
 			continue

@@ -158,6 +158,26 @@ func holdFitsStatus(v *view, o *checkout.Order) string {
 	return fmt.Sprintf("the order is %s and its hold %s", o.Status, o.HoldStatus)
 }
 
+// linesAllocated leaves an order without a quote to money.quote.
+func linesAllocated(_ *view, o *checkout.Order) string {
+	if o.Details == nil {
+		return ""
+	}
+	left := map[string]int64{} // units of the lines that no warehouse gives
+	for i := range o.Details.Quote.Lines {
+		left[o.Details.Quote.Lines[i].SKU] += o.Details.Quote.Lines[i].Qty
+	}
+	for _, a := range o.Allocations {
+		left[a.SKU] -= a.Qty
+	}
+	for _, sku := range slices.Sorted(maps.Keys(left)) {
+		if left[sku] != 0 {
+			return fmt.Sprintf("lines of %s have %d units more than are allocated", sku, left[sku])
+		}
+	}
+	return ""
+}
+
 func notOutlived(v *view, h *checkout.Hold) string {
 	if late := v.now.Sub(h.ExpiresAt); late > v.options.HoldGrace {
 		return fmt.Sprintf("the hold ended %s ago and is still there", late)

@@ -12,13 +12,9 @@ import (
 // checkPositions walks the log once: it judges the positions, counts the orders
 // to say how many parts there are, and remembers what operators have ended.
 func (a *auditor) checkPositions(ctx context.Context) error {
-	counters, err := a.rows.Counters(ctx)
-	if err != nil {
-		return err
-	}
 	var last int64
 	var orders int
-	err = a.walkLog(ctx, func(entry checkout.LogEntry) {
+	err := a.walkLog(ctx, func(entry checkout.LogEntry) {
 		why := ""
 		if entry.Position != last+1 {
 			why = fmt.Sprintf("position %d comes after %d", entry.Position, last)
@@ -34,11 +30,14 @@ func (a *auditor) checkPositions(ctx context.Context) error {
 			}
 		}
 	})
-	if last != counters["events"] {
-		a.broken(truthPosition, "events", fmt.Sprintf("the log ends at position %d, and its counter stands at %d", last, counters["events"]))
+	if err != nil {
+		return err
+	}
+	if last != a.counters["events"] {
+		a.broken(truthPosition, "events", fmt.Sprintf("the log ends at position %d, and its counter stands at %d", last, a.counters["events"]))
 	}
 	a.parts = uint64(orders/a.options.part) + 1
-	return err
+	return nil
 }
 
 func endedByOperator(e *checkout.Event) bool {
