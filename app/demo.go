@@ -95,7 +95,7 @@ func demoFolder(options DemoOptions) error {
 	if !options.Reset {
 		return nil
 	}
-	for _, name := range []string{"kassa.db", "kassa.db-wal", "kassa.db-shm", "sandbox.json", "webhook_secret"} {
+	for _, name := range []string{"kassa.db", "kassa.db-wal", "kassa.db-shm", "sandbox.json", "sandbox.json.journal", "webhook_secret"} {
 		if err := os.Remove(filepath.Join(options.Data, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("reset the demo: %w", err)
 		}

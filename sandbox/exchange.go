@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -92,7 +93,7 @@ func (x *exchange) requestFaults() []string {
 
 // perform executes the request, or repeats the answer that its idempotency key already has.
 func (x *exchange) perform() reply {
-	if x.r.Method != http.MethodPost || x.key == "" {
+	if !x.keyed() {
 		answer, _ := x.execute()
 		return answer
 	}
@@ -110,6 +111,9 @@ func (x *exchange) perform() reply {
 	return answer
 }
 
+// keyed says whether the request has an idempotency key that counts.
+func (x *exchange) keyed() bool { return x.r.Method == http.MethodPost && x.key != "" }
+
 // execute runs the operation and publishes its events. keep says whether the answer belongs to the idempotency key.
 func (x *exchange) execute() (answer reply, keep bool) {
 	x.pause()
@@ -118,21 +122,25 @@ func (x *exchange) execute() (answer reply, keep bool) {
 	}
 	var result any
 	var failed *apiError
+	worded := sync.OnceValue(func() reply { return x.encode(result, failed) })
 	events := x.update(requestInfo{ID: x.id, Key: x.key}, func(tx *tx) {
 		c := &call{tx: tx, form: x.form, id: x.r.PathValue("id"), expand: x.form.texts("expand")}
 		result, failed = x.op.run(c)
-		tx.unsaved = tx.unsaved || x.r.Method == http.MethodPost
+		if keep = failed == nil || !failed.early; keep && x.keyed() {
+			tx.answer = worded
+		}
 	})
-	answer = x.encode(result, failed)
-	if x.suffers(faultStored500) != nil {
-		answer = x.fail(serverError(500))
-	}
+	answer = worded() // outside the lock where there is no journal
 	x.courier.publish(events)
-	return answer, failed == nil || !failed.early
+	return answer, keep
 }
 
+// encode words the answer to an operation.
 func (x *exchange) encode(result any, failed *apiError) reply {
-	if failed != nil {
+	switch {
+	case x.suffers(faultStored500) != nil:
+		return x.fail(serverError(500))
+	case failed != nil:
 		return x.fail(failed)
 	}
 	return reply{Status: 200, Body: mustJSON(result), RequestID: x.id}

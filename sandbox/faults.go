@@ -90,7 +90,7 @@ type faultPlan struct {
 const maxStruck = 100_000
 
 func newFaultPlan(seed uint64) *faultPlan {
-	return &faultPlan{random: rand.New(newChaCha(seed, "faults")), struck: map[string]bool{}} // #nosec G404 -- repeatable on purpose
+	return &faultPlan{random: rand.New(newChaCha(seed, 0, "faults")), struck: map[string]bool{}} // #nosec G404 -- repeatable on purpose
 }
 
 // set replaces the rules.

@@ -7,8 +7,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,6 +30,7 @@ type bench struct {
 	inbox   *inbox
 	browser *http.Client
 	clock   *clock
+	checked atomic.Int64
 }
 
 // clock is a clock that stands still until told otherwise.
@@ -106,17 +109,30 @@ func (i *inbox) answer(status int) {
 
 func newBench(t *testing.T) *bench { return newBenchWith(t, Config{Seed: 7}) }
 
+// newBenchWith keeps the state on disk, so that every test shows after each request that all its
+// changes were recorded.
 func newBenchWith(t *testing.T, config Config) *bench {
 	t.Helper()
 	b := &bench{t: t, inbox: &inbox{status: http.StatusOK}, clock: &clock{now: time.Now()}}
 	b.inbox.server = httptest.NewServer(b.inbox)
 	t.Cleanup(b.inbox.server.Close)
 	config.Now, config.WebhookURL, config.WebhookSecret = b.clock.Now, b.inbox.server.URL, testSecret
+	if config.SnapshotPath == "" {
+		config.SnapshotPath = filepath.Join(t.TempDir(), "bench.json")
+	}
 	var err error
 	b.sandbox, err = New(config)
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, b.sandbox.Close()) })
-	b.server = httptest.NewServer(b.sandbox.Handler())
+	t.Cleanup(func() {
+		checkRecorded(t, b.sandbox)
+		require.NoError(t, b.sandbox.Close())
+	})
+	b.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b.sandbox.Handler().ServeHTTP(w, r)
+		if r.Method == http.MethodPost && b.checked.Add(1) <= 200 { // the check reads all files each time
+			checkRecorded(t, b.sandbox)
+		}
+	}))
 	t.Cleanup(b.server.Close)
 	b.sandbox.SetPublicURL(b.server.URL)
 	b.stripe = b.client(&http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true}})

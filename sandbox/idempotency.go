@@ -74,6 +74,26 @@ func (k *keyStore) finish(key string, answer reply, keep bool) {
 	entry.Running, entry.Reply = false, answer
 }
 
+// know notes the answer of a key that is still running, so that it is saved with the effect, and returns the entry as it
+// will be. It is nil where the key has been forgotten meanwhile.
+func (k *keyStore) know(key string, answer reply) *keyEntry {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	entry := k.entries[key]
+	if entry == nil {
+		return nil
+	}
+	entry.Reply = answer
+	return entry.done()
+}
+
+// done is a copy of the entry once its request is over.
+func (e *keyEntry) done() *keyEntry {
+	over := *e
+	over.Running = false
+	return &over
+}
+
 // forget drops keys that are too old or too many. A freed key leaves its name in order, so the entry's age decides.
 func (k *keyStore) forget(now time.Time) {
 	for len(k.order) > 0 {

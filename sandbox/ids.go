@@ -8,20 +8,25 @@ import (
 
 const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-// idSource draws ids of the gateways' shapes. With a seed it draws the same ones again. Not safe for concurrent use.
+// idSource draws ids of the gateways' shapes. With a seed it draws the same ones again, but others after
+// each restart. Not safe for concurrent use.
 type idSource struct{ chacha *rand.ChaCha8 }
 
-// newIDSource starts from seed, or from true randomness where it is 0.
-func newIDSource(seed uint64) *idSource { return &idSource{chacha: newChaCha(seed, "ids")} }
+// newIDSource starts from seed and the number of earlier starts on the same state, or from true randomness where seed
+// is 0. The generator's state is never kept: restored after a crash, it would draw ids that are taken.
+func newIDSource(seed, starts uint64) *idSource {
+	return &idSource{chacha: newChaCha(seed, starts, "ids")}
+}
 
 // newChaCha makes the generator of one purpose, so that faults do not disturb ids.
-func newChaCha(seed uint64, purpose string) *rand.ChaCha8 {
+func newChaCha(seed, starts uint64, purpose string) *rand.ChaCha8 {
 	var key [32]byte
 	if seed == 0 {
 		_, _ = crand.Read(key[:]) // never fails: crypto/rand.Read ends the program instead
 	} else {
 		binary.LittleEndian.PutUint64(key[:], seed)
-		copy(key[8:], purpose)
+		copy(key[8:24], purpose)
+		binary.LittleEndian.PutUint64(key[24:], starts)
 	}
 	return rand.NewChaCha8(key)
 }

@@ -37,7 +37,8 @@ type Config struct {
 	WebhookURL string
 	// PublicURL is the base of the hosted pages, such as http://127.0.0.1:4242; "" means that of the first request.
 	PublicURL string
-	// SnapshotPath is a file that keeps the state over restarts; "" means memory only.
+	// SnapshotPath is a file that keeps the state over restarts, and with its journal (SnapshotPath.journal) over a kill of
+	// the process; "" means memory only.
 	SnapshotPath string
 	// Logger gets what happens, never a card number or a secret; nil means nothing.
 	Logger *slog.Logger
@@ -53,9 +54,11 @@ type Sandbox struct {
 	faults  *faultPlan
 	courier *courier
 	keys    *keyStore
+	journal *journal // nil: nothing on disk
 	stop    context.CancelFunc
 	done    <-chan struct{}
 	wait    sync.WaitGroup
+	closed  func() error
 
 	mu        sync.Mutex // guards all below
 	ids       *idSource
@@ -64,7 +67,7 @@ type Sandbox struct {
 	book      *book
 	stripe    *stripeFace
 	due       dueQueue
-	unsaved   bool
+	starts    uint64 // of processes on this state, this one included
 }
 
 // New makes a Sandbox and, where SnapshotPath names a file, loads the state that an earlier one saved.
@@ -83,9 +86,10 @@ func New(config Config) (*Sandbox, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	s := &Sandbox{
 		config: config, log: config.Logger.With("component", "SIMULATOR"), stop: stop, done: ctx.Done(),
-		ids: newIDSource(config.Seed), publicURL: strings.TrimRight(config.PublicURL, "/"),
+		ids: newIDSource(config.Seed, 0), publicURL: strings.TrimRight(config.PublicURL, "/"),
 		book: newBook(), stripe: newStripeFace(), keys: newKeyStore(), faults: newFaultPlan(config.Seed),
 	}
+	s.closed = sync.OnceValue(s.close)
 	s.courier = newCourier(ctx, s, config)
 	if err := s.load(); err != nil {
 		stop()
@@ -130,6 +134,7 @@ func (s *Sandbox) SetFaults(rules ...Fault) error { return s.faults.set(rules) }
 func (s *Sandbox) Advance(d time.Duration) {
 	s.mu.Lock()
 	s.offset += max(d, 0)
+	s.journal.append(&record{Offset: s.offset})
 	s.mu.Unlock()
 	s.runDue()
 }
@@ -138,15 +143,21 @@ func (s *Sandbox) Advance(d time.Duration) {
 // ends first.
 func (s *Sandbox) Drain(ctx context.Context) error { return s.courier.drain(ctx) }
 
-// Close stops the webhook workers, waits for them, and saves the snapshot where one is configured.
-func (s *Sandbox) Close() error {
+// Close stops the webhook workers, waits for them, and saves the snapshot where one is configured. Stop the server
+// first. A second call does nothing and returns what the first did.
+func (s *Sandbox) Close() error { return s.closed() }
+
+func (s *Sandbox) close() error {
 	s.stop()
 	s.wait.Wait()
 	s.courier.wait.Wait()
-	return s.save()
+	if s.journal == nil {
+		return nil
+	}
+	return errors.Join(s.save(), s.journal.file.Close())
 }
 
-// tick runs what falls due without a request, and saves the snapshot some time after a change.
+// tick runs what falls due without a request, and saves the snapshot where the journal has grown long.
 func (s *Sandbox) tick() {
 	ticker := time.NewTicker(500 * time.Millisecond)
 	defer ticker.Stop()
@@ -158,10 +169,18 @@ func (s *Sandbox) tick() {
 			if s.config.Now == nil {
 				s.runDue()
 			}
-			if err := s.saveIfChanged(); err != nil {
-				s.log.Error("snapshot not saved", "path", s.config.SnapshotPath, "error", err)
-			}
+			s.compact()
 		}
+	}
+}
+
+// compact saves the snapshot where the journal has grown long.
+func (s *Sandbox) compact() {
+	if s.journal == nil || !s.journal.outgrown() {
+		return
+	}
+	if err := s.save(); err != nil {
+		s.log.Error("snapshot not saved", "path", s.config.SnapshotPath, "error", err)
 	}
 }
 
@@ -191,25 +210,29 @@ type requestInfo struct {
 	Key string `json:"idempotency_key"`
 }
 
-// tx is one turn under the lock: the time it happens at, and the events that it causes.
+// tx is one turn under the lock: the time it happens at, the events that it causes, and what it changes.
 type tx struct {
 	*Sandbox
-	now     time.Time
-	request requestInfo
-	events  []*event
+	now      time.Time
+	request  requestInfo
+	events   []*event
+	intents  []*paymentIntent // changed
+	sessions []*session       // changed
+	answer   func() reply     // what the request's idempotency key gets; nil: nothing
 }
 
-// update runs what is due and then fn, under the lock, and returns the events of both, which the caller publishes.
+// update runs what is due and then fn, under the lock, records what both changed, and returns their events, which the
+// caller publishes.
 func (s *Sandbox) update(request requestInfo, fn func(*tx)) []*event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	tx := &tx{Sandbox: s, now: s.lockedTime()}
 	for s.due.ready(tx.now) {
 		tx.fire(s.due.pop())
-		s.unsaved = true
 	}
 	tx.request = request
 	fn(tx)
+	tx.record()
 	return tx.events
 }
 

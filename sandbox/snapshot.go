@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
@@ -18,46 +19,40 @@ const snapshotFormat = 2
 // snapshot is the state on disk.
 type snapshot struct {
 	Format      int
-	IDs         []byte // the generator's state, so that a seed does not draw the same ids again
+	Starts      uint64 // how many processes have drawn ids, so that the next one draws others from the same seed
 	Offset      time.Duration
 	Intents     []*paymentIntent // each with its attempts, and they with their refunds
 	Sessions    []*session
 	Events      []*event
 	Undelivered []string // ids of events
 	Keys        map[string]*keyEntry
+
+	awaiting map[string]bool // Undelivered and what the journal says of it
 }
 
-// saveIfChanged saves where something happened since the last time.
-func (s *Sandbox) saveIfChanged() error {
-	s.mu.Lock()
-	unsaved := s.unsaved
-	s.mu.Unlock()
-	if !unsaved {
-		return nil
-	}
-	return s.save()
-}
-
-// save writes the snapshot beside the file and renames it, so that a crash leaves the old or the new one.
+// save writes the snapshot beside the file and renames it, so that a crash leaves the old or the new one, and empties the
+// journal. Both locks are held throughout, so that no change falls between the two. A crash before the journal is empty
+// does no harm: it holds all changes up to the snapshot, and its last word on an object is the snapshot's too.
 func (s *Sandbox) save() error {
-	if s.config.SnapshotPath == "" {
+	if s.journal == nil {
 		return nil
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.journal.mu.Lock()
+	defer s.journal.mu.Unlock()
 	raw, err := s.encodeSnapshot()
 	if err != nil {
 		return fmt.Errorf("sandbox: encode snapshot: %w", err)
 	}
 	temporary := s.config.SnapshotPath + ".new"
-	if err := os.MkdirAll(filepath.Dir(temporary), 0o700); err != nil {
-		return fmt.Errorf("sandbox: snapshot folder: %w", err)
-	}
 	if err := writeSynced(temporary, raw); err != nil {
 		return fmt.Errorf("sandbox: write snapshot: %w", err)
 	}
 	if err := os.Rename(temporary, s.config.SnapshotPath); err != nil {
 		return fmt.Errorf("sandbox: replace snapshot: %w", err)
 	}
-	return nil
+	return s.journal.empty(len(raw))
 }
 
 func writeSynced(path string, raw []byte) error {
@@ -69,25 +64,14 @@ func writeSynced(path string, raw []byte) error {
 	return errors.Join(err, file.Sync(), file.Close())
 }
 
-// encodeSnapshot encodes under the lock: a demo's state is small, and load tests keep none.
+// encodeSnapshot encodes under the locks: it is rare, because the journal takes the changes between two of them.
 func (s *Sandbox) encodeSnapshot() ([]byte, error) {
-	var undelivered []string
-	for _, e := range s.courier.undelivered() {
-		undelivered = append(undelivered, e.ID)
-	}
-	keys := s.keys.finished()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.unsaved = false
 	for _, e := range s.stripe.events.items {
 		e.encode()
 	}
-	ids, err := s.ids.chacha.MarshalBinary()
-	if err != nil {
-		return nil, err
-	}
-	return json.Marshal(snapshot{Format: snapshotFormat, IDs: ids, Offset: s.offset, Intents: s.stripe.intents.items, Sessions: s.stripe.ordered.items,
-		Events: s.stripe.events.items, Undelivered: undelivered, Keys: keys})
+	return json.Marshal(snapshot{Format: snapshotFormat, Starts: s.starts, Offset: s.offset, Intents: s.stripe.intents.items,
+		Sessions: s.stripe.ordered.items, Events: s.stripe.events.items, Undelivered: s.journal.undelivered(s.stripe.events.items),
+		Keys: s.keys.finished()})
 }
 
 // finished copies the keys whose answer is known.
@@ -96,40 +80,65 @@ func (k *keyStore) finished() map[string]*keyEntry {
 	defer k.mu.Unlock()
 	out := make(map[string]*keyEntry, len(k.entries))
 	for key, entry := range k.entries {
-		if !entry.Running {
-			out[key] = entry
+		if entry.Reply.Status != 0 {
+			out[key] = entry.done()
 		}
 	}
 	return out
 }
 
-// load reads the snapshot, if there is one.
+// load restores what an earlier process left, if there is any, and starts a journal. It saves at once: that counts the
+// start before any id is drawn, and drops a broken last line.
 func (s *Sandbox) load() error {
-	if s.config.SnapshotPath == "" {
+	path := s.config.SnapshotPath
+	if path == "" {
 		return nil
 	}
-	raw, err := os.ReadFile(s.config.SnapshotPath)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
 	}
+	snap, err := readState(path, s.log)
 	if err != nil {
 		return err
 	}
+	s.restore(snap)
+	if s.journal, err = openJournal(journalPath(path), snap.awaiting, s.log); err != nil {
+		return err
+	}
+	if err := s.save(); err != nil {
+		return errors.Join(err, s.journal.file.Close())
+	}
+	return nil
+}
+
+// readState reads the snapshot and its journal. Without a snapshot there is no state: who moved it away wants none.
+func readState(path string, log *slog.Logger) (*snapshot, error) {
+	raw, err := os.ReadFile(path) // #nosec G304 -- the operator's own path
+	if errors.Is(err, fs.ErrNotExist) {
+		return &snapshot{awaiting: map[string]bool{}}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
 	var snap snapshot
 	if err := json.Unmarshal(raw, &snap); err != nil {
-		return fmt.Errorf("it is not a snapshot; move it away to start afresh: %w", err)
+		return nil, fmt.Errorf("it is not a snapshot; move it away to start afresh: %w", err)
 	}
 	if snap.Format != snapshotFormat {
-		return fmt.Errorf("it has format %d, but this version reads %d; move it away to start afresh", snap.Format, snapshotFormat)
+		return nil, fmt.Errorf("it has format %d, but this version reads %d; move it away to start afresh", snap.Format, snapshotFormat)
 	}
-	return s.restore(&snap)
+	snap.Starts = max(snap.Starts, 1) // files of before the count have none
+	snap.awaiting = make(map[string]bool, len(snap.Undelivered))
+	for _, id := range snap.Undelivered {
+		snap.awaiting[id] = true
+	}
+	return &snap, snap.replay(journalPath(path), log)
 }
 
 // restore fills the empty state. It runs before anything else can see the sandbox.
-func (s *Sandbox) restore(snap *snapshot) error {
-	if err := s.ids.chacha.UnmarshalBinary(snap.IDs); err != nil {
-		return fmt.Errorf("its id generator: %w", err)
-	}
+func (s *Sandbox) restore(snap *snapshot) {
+	s.ids = newIDSource(s.config.Seed, snap.Starts)
+	s.starts = snap.Starts + 1
 	s.offset = snap.Offset
 	for _, pi := range snap.Intents {
 		s.book.restore(pi.Core)
@@ -145,14 +154,11 @@ func (s *Sandbox) restore(snap *snapshot) error {
 	}
 	for _, e := range snap.Events {
 		s.stripe.events.add(e)
-	}
-	for _, id := range snap.Undelivered {
-		if e, ok := s.stripe.events.find(id); ok {
+		if snap.awaiting[e.ID] {
 			s.courier.leftOver = append(s.courier.leftOver, e)
 		}
 	}
 	s.keys.restore(snap.Keys)
-	return nil
 }
 
 // restore files an intent with all that belongs to it.

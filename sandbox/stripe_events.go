@@ -32,7 +32,6 @@ func (tx *tx) emit(kind string, object any) {
 		object: object}
 	tx.stripe.events.add(e)
 	tx.events = append(tx.events, e)
-	tx.unsaved = true
 }
 
 // aboutObject is the id and the metadata of a rendered object.

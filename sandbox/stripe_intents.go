@@ -115,6 +115,7 @@ func newShipping(f *form) *shipping {
 
 // openIntent files a PaymentIntent.
 func (tx *tx) openIntent(pi *paymentIntent) {
+	tx.touch(pi)
 	tx.book.open(pi.Core)
 	tx.stripe.add(pi)
 	tx.emit("payment_intent.created", tx.renderIntent(pi, nil))
@@ -280,6 +281,7 @@ func (c *call) amend(pi *paymentIntent) *apiError {
 		}
 		next.MethodTypes, next.Automatic = types, false
 	}
+	c.touch(pi)
 	*pi = next
 	if c.form.has("metadata") {
 		pi.Core.Metadata = c.changedMetadata(pi.Core.Metadata)

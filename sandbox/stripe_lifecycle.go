@@ -18,6 +18,7 @@ func (tx *tx) newMethod(in instrument) *paymentMethod {
 
 // confirm starts an attempt: the buyer is sent to 3D Secure, or the bank is asked at once. The error is a decline.
 func (tx *tx) confirm(pi *paymentIntent, c confirmation) *apiError {
+	tx.touch(pi)
 	pi.Method, pi.LastError = c.method, nil
 	a := &attempt{ID: tx.ids.stripe("ch"), State: attemptAction, Instrument: c.method.Instrument,
 		Method: c.method.ID, Created: tx.now}
@@ -41,6 +42,7 @@ func (pi *paymentIntent) needsBuyer(in instrument, offSession bool) bool {
 
 // submit asks the bank.
 func (tx *tx) submit(pi *paymentIntent, a *attempt) *apiError {
+	tx.touch(pi)
 	a.Submitted, a.Created = true, tx.now
 	tx.stripe.charges.add(a)
 	switch {
@@ -84,6 +86,7 @@ func (tx *tx) settleProcessing(a *attempt, success bool) {
 
 // approve is the bank's yes: the amount is held, and captured at once unless the merchant wants to do that.
 func (tx *tx) approve(pi *paymentIntent, a *attempt) {
+	tx.touch(pi)
 	tx.mustDo(tx.book.authorize(a))
 	if pi.CaptureMethod == captureManual {
 		a.Settles = tx.now.Add(authorizationLife)
@@ -100,6 +103,7 @@ func (tx *tx) approve(pi *paymentIntent, a *attempt) {
 
 // decline is the bank's no. The intent is open for another try.
 func (tx *tx) decline(pi *paymentIntent, a *attempt, why *failure) *apiError {
+	tx.touch(pi)
 	tx.mustDo(tx.book.fail(a, why))
 	err := &apiError{status: 402, Type: cardFailure, Code: why.Code, DeclineCode: why.DeclineCode, Message: why.Message,
 		AdviceCode: why.Advice, NetworkDeclineCode: why.Network, DocURL: docURL(why.Code)}
@@ -133,6 +137,7 @@ func (tx *tx) authenticate(pi *paymentIntent, a *attempt, success bool) *apiErro
 
 // capture takes amount of an authorisation. The rest is released without a refund.
 func (tx *tx) capture(pi *paymentIntent, amount int64) {
+	tx.touch(pi)
 	a := pi.Core.last()
 	tx.mustDo(tx.book.capture(a, amount))
 	tx.emit("charge.captured", tx.renderCharge(a, nil))
@@ -141,6 +146,7 @@ func (tx *tx) capture(pi *paymentIntent, amount int64) {
 
 // cancel ends an intent and releases what it holds.
 func (tx *tx) cancel(pi *paymentIntent, reason string) {
+	tx.touch(pi)
 	tx.mustDo(tx.book.cancel(pi.Core))
 	pi.CanceledAt, pi.CancelReason = tx.now, reason
 	tx.emit("payment_intent.canceled", tx.renderIntent(pi, nil))
@@ -160,6 +166,7 @@ func (tx *tx) refund(a *attempt, amount int64, reason string, metadata map[strin
 	if r.State == refundPending {
 		r.PendingReason = "processing"
 	}
+	tx.touch(tx.stripe.of(a.intent))
 	tx.mustDo(tx.book.refund(a, r))
 	tx.stripe.refunds.add(r)
 	if outcome.then != "" {
@@ -205,6 +212,7 @@ func (tx *tx) settleRefund(r *refund) {
 
 // moveRefund changes a refund's state and tells about it.
 func (tx *tx) moveRefund(r *refund, to state, reason string) {
+	tx.touch(tx.stripe.of(r.attempt.intent))
 	tx.mustDo(tx.book.settle(r, to, reason))
 	rendered := tx.renderRefund(r, nil)
 	if to == refundFailed {

@@ -80,6 +80,7 @@ func (c *call) updateRefund() (any, *apiError) {
 		return nil, err
 	}
 	if c.form.has("metadata") {
+		c.touch(c.stripe.of(r.attempt.intent))
 		r.Metadata = c.changedMetadata(r.Metadata)
 	}
 	c.emit("refund.updated", c.renderRefund(r, nil))

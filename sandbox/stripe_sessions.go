@@ -77,6 +77,7 @@ func (c *call) createSession() (any, *apiError) {
 	if err := c.sessionExpiry(s); err != nil {
 		return nil, err
 	}
+	c.touchSession(s)
 	c.stripe.sessions[s.ID] = s
 	c.stripe.ordered.add(s)
 	c.due.add(s.Expires, dueSession, s.ID)
@@ -206,6 +207,7 @@ func (c *call) listSessions() (any, *apiError) {
 
 // expireSession ends an open session, and with it the PaymentIntent of an earlier try on its page.
 func (tx *tx) expireSession(s *session) {
+	tx.touchSession(s)
 	s.Status = sessionExpired
 	if pi, ok := tx.stripe.intents.find(s.PaymentIntent); ok {
 		tx.cancel(pi, cancelAutomatic)
@@ -216,6 +218,7 @@ func (tx *tx) expireSession(s *session) {
 // sessionPaid completes the open session of an intent whose buyer has done all that there is to do.
 func (tx *tx) sessionPaid(pi *paymentIntent) {
 	if s := tx.stripe.sessions[pi.Session]; s != nil && s.Status == sessionOpen {
+		tx.touchSession(s)
 		s.Status = sessionComplete
 		tx.emit("checkout.session.completed", tx.renderSession(s, nil))
 	}
@@ -240,6 +243,7 @@ func (tx *tx) sessionIntent(s *session) *paymentIntent {
 		MethodTypes: s.MethodTypes, Description: t.Description, ReceiptEmail: t.ReceiptEmail, SetupFutureUsage: t.SetupFutureUsage,
 		StatementDescriptor: t.Statement, StatementSuffix: t.StatementSuffix, Shipping: t.Shipping, Session: s.ID,
 		ReturnURL: tx.publicURL + "/c/pay/" + s.ID}
+	tx.touchSession(s)
 	s.PaymentIntent = core.ID
 	tx.openIntent(pi)
 	return pi

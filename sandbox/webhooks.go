@@ -133,6 +133,7 @@ func (c *courier) publish(events []*event) {
 // accept files the deliveries of one event, and returns those to be made at once.
 func (c *courier) accept(e *event) (now []*delivery) {
 	if c.url == "" {
+		c.sandbox.journal.delivered(e)
 		return nil
 	}
 	faults := c.sandbox.faults.drawWebhook(e.Kind, e.Faults)
@@ -144,7 +145,7 @@ func (c *courier) accept(e *event) (now []*delivery) {
 		d := c.file(e, faults)
 		switch {
 		case findFault(faults, faultDrop) != nil || len(c.queue) >= maxQueued:
-			d.end("dropped")
+			c.end(d, "dropped")
 		case findFault(faults, faultBeforeResponse) != nil:
 			c.busy++
 			now = append(now, d)
@@ -181,9 +182,11 @@ func (c *courier) file(e *event, faults []Fault) *delivery {
 	return d
 }
 
-func (d *delivery) end(state string) {
+// end finishes a delivery, so that no later process makes it again.
+func (c *courier) end(d *delivery, state string) {
 	now := time.Now().UTC()
 	d.State, d.Finished = state, &now
+	c.sandbox.journal.delivered(d.event)
 }
 
 func (c *courier) enqueue(d *delivery, in time.Duration) {
@@ -283,11 +286,11 @@ func (c *courier) try(d *delivery) {
 	}
 	switch {
 	case err == nil && status >= 200 && status < 300:
-		d.end("delivered")
+		c.end(d, "delivered")
 	case c.ctx.Err() != nil:
-		c.enqueue(d, 0) // for the snapshot: the next process sends it
+		c.enqueue(d, 0) // it is not idle; the journal has the event, and the next process sends it
 	case d.Tries >= deliveryTries:
-		d.end("failed")
+		c.end(d, "failed")
 		c.log.Warn("webhook given up", "component", "SIMULATOR", "delivery", d.ID, "type", d.Type, "status", status, "error", d.Error)
 	default:
 		d.State = "queued"
@@ -305,6 +308,7 @@ func (c *courier) redeliver(id string) bool {
 	if d == nil || c.url == "" {
 		return false
 	}
+	c.sandbox.journal.append(&record{Again: d.event.ID})
 	c.enqueue(c.file(d.event, nil), 0)
 	c.signal()
 	return true
@@ -319,17 +323,6 @@ func (c *courier) deliveries() []Delivery {
 		all = append(all, d.Delivery)
 	}
 	return all
-}
-
-// undelivered returns the events that are still on their way.
-func (c *courier) undelivered() []*event {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	left := append([]*event{}, c.leftOver...)
-	for _, d := range append(append(deliveryQueue{}, c.queue...), c.held...) {
-		left = append(left, d.event)
-	}
-	return left
 }
 
 func (c *courier) tellIdle() {

@@ -127,11 +127,11 @@ func TestSnapshotSurvivesARestart(t *testing.T) {
 	before := b.sandbox.Ledger()
 	require.NoError(t, b.sandbox.Close())
 
-	next := newBenchWith(t, Config{Seed: 7, SnapshotPath: path})
+	next := newBenchWith(t, Config{Seed: 7, SnapshotPath: killed(t, path)})
 	require.Equal(t, mustJSON(before), mustJSON(next.sandbox.Ledger()))
 	next.drain()
 	require.Contains(t, next.inbox.kinds(), "payment_intent.succeeded", "what the first process could not deliver")
-	require.NotEqual(t, authorised.ID, next.pay("pm_card_visa").ID, "the seed goes on where it was")
+	require.NotEqual(t, authorised.ID, next.pay("pm_card_visa").ID, "the seed draws others after a restart")
 	answer := next.raw("POST", "/v1/payment_intents", "k1", intentForm())
 	require.Equal(t, "true", answer.header.Get("Idempotent-Replayed"))
 	require.Equal(t, http.StatusOK, next.raw("GET", "/v1/events", "", nil).status)

@@ -81,11 +81,11 @@ func realPath(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	real, err := filepath.EvalSymlinks(path)
+	target, err := filepath.EvalSymlinks(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return path, nil // it is about to be made
 	}
-	return real, err
+	return target, err
 }
 
 func (s *Store) open(ctx context.Context) error {
