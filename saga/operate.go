@@ -131,8 +131,12 @@ func (c ReceiveMoney) decide(d *draft) (Result, error) {
 	}
 	d.event(o, "payment.received", map[string]any{"payment_id": p.ID.String(), "reference": c.Reference})
 	// One transfer may pay several orders, so its reference names no charge.
+	charge := p.ChargeID
+	if charge == "" {
+		charge = p.ID.String()
+	}
 	d.applyPayment(o, p, checkout.PaymentReport{
-		Status: checkout.PaymentSucceeded, Amount: p.Amount, ChargeID: p.ID.String(),
+		Status: checkout.PaymentSucceeded, Amount: p.Amount, ChargeID: charge,
 	}, nil)
 	return Result{Order: o, Payment: o.Payment(p.ID)}, nil
 }
