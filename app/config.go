@@ -216,8 +216,12 @@ func maskPage(page string) string {
 // write keeps the parts of a configuration that another command needs to work on
 // the same database and gateways. It holds secrets, so it is the owner's alone.
 func (c Config) write(path string) error {
+	gateways := map[string]any{} // the encoder of the file knows only this kind of map
+	for name, part := range c.Gateways {
+		gateways[name] = part
+	}
 	text, err := yaml.Parser().Marshal(map[string]any{
-		"listen": c.Listen, "store": map[string]any{"url": c.Store.URL}, "gateways": c.plainGateways(),
+		"listen": c.Listen, "store": map[string]any{"url": c.Store.URL}, "gateways": gateways,
 	})
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
@@ -226,14 +230,6 @@ func (c Config) write(path string) error {
 		return fmt.Errorf("write the configuration: %w", err)
 	}
 	return nil
-}
-
-func (c Config) plainGateways() map[string]any {
-	out := map[string]any{}
-	for name, part := range c.Gateways {
-		out[name] = part
-	}
-	return out
 }
 
 // YAML writes the masked configuration as a file that LoadConfig reads.

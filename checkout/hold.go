@@ -2,6 +2,7 @@ package checkout
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -29,7 +30,7 @@ type Item struct {
 // order in which stock is locked everywhere.
 func SumItems(items []Item) []Item {
 	sum := slices.Clone(items)
-	slices.SortStableFunc(sum, func(a, b Item) int { return compareText(a.SKU, b.SKU) })
+	slices.SortStableFunc(sum, func(a, b Item) int { return strings.Compare(a.SKU, b.SKU) })
 	n := 0
 	for _, it := range sum {
 		if n > 0 && sum[n-1].SKU == it.SKU {
@@ -79,10 +80,10 @@ func (l Level) Key() StockKey { return StockKey{l.SKU, l.Warehouse} }
 
 // Compare orders keys by SKU, then warehouse: the order in which they are locked.
 func (k StockKey) Compare(other StockKey) int {
-	if c := compareText(k.SKU, other.SKU); c != 0 {
+	if c := strings.Compare(k.SKU, other.SKU); c != 0 {
 		return c
 	}
-	return compareText(k.Warehouse, other.Warehouse)
+	return strings.Compare(k.Warehouse, other.Warehouse)
 }
 
 // Adjustment is one change of what a warehouse has received: the record behind
@@ -95,14 +96,4 @@ type Adjustment struct {
 	Counted   *int64 // set where a stock count found this many units
 	Reason    string
 	CreatedAt time.Time
-}
-
-func compareText(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }

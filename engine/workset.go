@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 
 	"kassa/checkout"
 	"kassa/saga"
@@ -146,8 +147,8 @@ func (w *workset) save(batch checkout.ID) *store.Save {
 	save := &store.Save{BatchID: batch, Now: w.state.Now}
 	w.saveOrders(save)
 	save.NewCarts, save.Carts = split(w.carts, w.state.Carts, checkout.ID.Compare)
-	save.NewCustomers, save.Customers = split(w.customers, w.state.Customers, compareText)
-	save.NewProducts, save.Products = split(w.products, w.state.Products, compareText)
+	save.NewCustomers, save.Customers = split(w.customers, w.state.Customers, strings.Compare)
+	save.NewProducts, save.Products = split(w.products, w.state.Products, strings.Compare)
 	save.NewWebhooks, save.Webhooks = split(w.webhooks, w.state.Webhooks, compareWebhooks)
 	w.saveHolds(save)
 	w.saveLevels(save)
@@ -267,26 +268,16 @@ func (w *workset) final(r *Reply) {
 	}
 }
 
-func compareText(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
-}
-
 func compareKeys(a, b checkout.KeyID) int {
-	if c := compareText(a.Scope, b.Scope); c != 0 {
+	if c := strings.Compare(a.Scope, b.Scope); c != 0 {
 		return c
 	}
-	return compareText(a.Key, b.Key)
+	return strings.Compare(a.Key, b.Key)
 }
 
 func compareWebhooks(a, b checkout.WebhookKey) int {
-	if c := compareText(a.Gateway, b.Gateway); c != 0 {
+	if c := strings.Compare(a.Gateway, b.Gateway); c != 0 {
 		return c
 	}
-	return compareText(a.Key, b.Key)
+	return strings.Compare(a.Key, b.Key)
 }

@@ -79,6 +79,15 @@ func (r *rig) owe(t *testing.T, id byte, due time.Time, leased time.Time) checko
 	return task
 }
 
+// sell puts MUG on sale.
+func (r *rig) sell(t *testing.T, units int64) {
+	t.Helper()
+	_, err := r.engine.Do(t.Context(), saga.SaveProduct{Product: checkout.Product{SKU: "MUG", Name: "Mug", Active: true, Prices: map[money.Currency]int64{"INR": 100}}})
+	require.NoError(t, err)
+	_, err = r.engine.Do(t.Context(), saga.AdjustStock{SKU: "MUG", Warehouse: checkout.MainWarehouse, Delta: units})
+	require.NoError(t, err)
+}
+
 func TestADueTaskRunsOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -187,11 +196,8 @@ func TestSweepsEndHoldsAndOrders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, tasks.Config{}, remember)
 		ctx := t.Context()
-		_, err := r.engine.Do(ctx, saga.SaveProduct{Product: checkout.Product{SKU: "MUG", Name: "Mug", Active: true, Prices: map[money.Currency]int64{"INR": 100}}})
-		require.NoError(t, err)
-		_, err = r.engine.Do(ctx, saga.AdjustStock{SKU: "MUG", Warehouse: checkout.MainWarehouse, Delta: 10})
-		require.NoError(t, err)
-		_, err = r.engine.Do(ctx, saga.HoldStock{SessionID: "s", Items: []checkout.Item{{SKU: "MUG", Qty: 3}}, TTL: time.Minute})
+		r.sell(t, 10)
+		_, err := r.engine.Do(ctx, saga.HoldStock{SessionID: "s", Items: []checkout.Item{{SKU: "MUG", Qty: 3}}, TTL: time.Minute})
 		require.NoError(t, err)
 		early, err := r.engine.Do(ctx, saga.PlaceOrder{Items: []checkout.Item{{SKU: "MUG", Qty: 2}}, Currency: "INR", HoldTTL: time.Minute})
 		require.NoError(t, err)
@@ -222,10 +228,7 @@ func TestClosingOrdersDoNotHoldUpTheSweep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, tasks.Config{}, remember)
 		ctx := t.Context()
-		_, err := r.engine.Do(ctx, saga.SaveProduct{Product: checkout.Product{SKU: "MUG", Name: "Mug", Active: true, Prices: map[money.Currency]int64{"INR": 100}}})
-		require.NoError(t, err)
-		_, err = r.engine.Do(ctx, saga.AdjustStock{SKU: "MUG", Warehouse: checkout.MainWarehouse, Delta: 5000})
-		require.NoError(t, err)
+		r.sell(t, 5000)
 		place := func() checkout.ID {
 			res, err := r.engine.Do(ctx, saga.PlaceOrder{Items: []checkout.Item{{SKU: "MUG", Qty: 1}}, Currency: "INR", HoldTTL: 20 * time.Minute})
 			require.NoError(t, err)
