@@ -216,12 +216,8 @@ func maskPage(page string) string {
 // write keeps the parts of a configuration that another command needs to work on
 // the same database and gateways. It holds secrets, so it is the owner's alone.
 func (c Config) write(path string) error {
-	gateways := map[string]any{} // the encoder of the file knows only this kind of map
-	for name, part := range c.Gateways {
-		gateways[name] = part
-	}
 	text, err := yaml.Parser().Marshal(map[string]any{
-		"listen": c.Listen, "store": map[string]any{"url": c.Store.URL}, "gateways": gateways,
+		"listen": c.Listen, "store": map[string]any{"url": c.Store.URL}, "gateways": c.Gateways,
 	})
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
