@@ -43,7 +43,7 @@ var table = map[string]row{
 	"gateway":           {pure, none},
 	"broker":            {pure, none},
 	"notify":            {pure, none},
-	"<port>/<adapter>":  {pure + "port telemetry", anything},
+	"<port>/<adapter>":  {pure + "port batch telemetry", anything},
 	"<port>/<port>test": {pure + "port telemetry", anything},
 
 	// What carries an order through.

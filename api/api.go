@@ -9,6 +9,8 @@ package api
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -129,12 +131,23 @@ func remoteHost(r *http.Request) string {
 // server answers requests.
 type server struct {
 	Config
-	mux  *http.ServeMux
-	huma huma.API
-	keys *keyring
-	caps *lockCaps
-	wait patience
+	mux     *http.ServeMux
+	huma    huma.API
+	careful shelf // huma's handlers
+	keys    *keyring
+	macs    sync.Pool // of order tokens, keyed
+	caps    *lockCaps
+	wait    patience
 }
+
+// shelf keeps huma's handlers by their pattern, in the place of a mux.
+type shelf map[string]http.HandlerFunc
+
+// HandleFunc keeps a handler.
+func (s shelf) HandleFunc(pattern string, h func(http.ResponseWriter, *http.Request)) { s[pattern] = h }
+
+// ServeHTTP is never called: handlers are taken off the shelf.
+func (s shelf) ServeHTTP(http.ResponseWriter, *http.Request) {}
 
 // patience is how long a request waits, at most.
 type patience struct {
@@ -187,15 +200,17 @@ func newServer(cfg Config) (*server, error) {
 		return nil, err
 	}
 	strictHuma()
-	mux := http.NewServeMux()
+	careful := shelf{}
 	s := &server{
-		Config: cfg,
-		mux:    mux,
-		huma:   humago.New(mux, humaConfig()),
-		keys:   newKeyring(cfg.Keys, cfg.Now),
-		caps:   newLockCaps(cfg.MaxUnitsPerSession, cfg.MaxUnitsPerIP, cfg.Now),
-		wait:   usual,
+		Config:  cfg,
+		mux:     http.NewServeMux(),
+		huma:    humago.New(careful, humaConfig()),
+		careful: careful,
+		keys:    newKeyring(cfg.Keys, cfg.Now),
+		caps:    newLockCaps(cfg.MaxUnitsPerSession, cfg.MaxUnitsPerIP, cfg.Now),
+		wait:    usual,
 	}
+	s.macs.New = func() any { return hmac.New(sha256.New, cfg.TokenSecret) }
 	for _, resource := range []func(){
 		s.carts, s.inventory, s.products, s.checkout, s.payments, s.orders, s.refunds, s.tasks, s.webhooks, s.health,
 	} {

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"hash"
 	"net/http"
 	"strings"
 	"sync"
@@ -109,7 +110,9 @@ const tokenPrefix = "ot_"
 // orderToken is the capability to read and pay one order: an HMAC of its id, so
 // that nothing is stored and a repeat gives the same.
 func (s *server) orderToken(order checkout.ID) string {
-	mac := hmac.New(sha256.New, s.TokenSecret)
+	mac, _ := s.macs.Get().(hash.Hash)
+	defer s.macs.Put(mac)
+	mac.Reset()
 	mac.Write([]byte("order_token:" + order.String()))
 	return tokenPrefix + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
@@ -123,7 +126,7 @@ type OrderToken struct {
 // mayUse refuses a storefront that does not bring the order's token, in the same
 // words as an order that does not exist.
 func (s *server) mayUse(ctx context.Context, order checkout.ID, token OrderToken) error {
-	traceOf(ctx).order = order.String()
+	callOf(ctx).order = order.String()
 	if callOf(ctx).key.Scope == checkout.ScopeServer {
 		return nil
 	}

@@ -2,19 +2,13 @@ package api
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
-	"io"
 	"mime"
 	"net/http"
-	"regexp"
 	"strconv"
 	"time"
 	"unicode"
 	"unicode/utf16"
-	"unicode/utf8"
-
-	"kassa/checkout"
 )
 
 // The bounds of a request's body.
@@ -25,51 +19,40 @@ const (
 	maxPath   = 200     // bytes of a field's path, whose names the caller may have made up
 )
 
-// readBody reads a whole JSON body before anything else looks at it, so that a
-// slow or huge one costs no more than its bytes.
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+// readBody reads a whole body before anything else looks at it, so that a slow or
+// huge one costs no more than its bytes. The document must be released, whatever
+// comes of it.
+func readBody(w http.ResponseWriter, r *http.Request) (*document, error) {
+	d, _ := documents.Get().(*document)
+	body := bytes.NewBuffer(d.raw)
+	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody))
+	d.raw = body.Bytes()
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return nil, unreadable(http.StatusRequestEntityTooLarge, "the body is larger than 1 MiB")
+		return d, unreadable(http.StatusRequestEntityTooLarge, "the body is larger than 1 MiB")
 	case err != nil:
-		return nil, unreadable(http.StatusBadRequest, "the body could not be read to its end")
+		return d, unreadable(http.StatusBadRequest, "the body could not be read to its end")
 	}
 	// The answer may take longer than the server's deadline for reading, which
 	// would end the request's context though nothing is left to read.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // not every writer can
-	return body, nil
+	return d, nil
 }
 
-// checkBody refuses what is no clean JSON: other media types, broken text, a
-// field twice, control characters, and card numbers where they are looked for.
-func checkBody(contentType string, body []byte, cards bool) error {
-	if len(body) == 0 {
+// checkMedia refuses a body that does not say that it is JSON.
+func checkMedia(contentType string) error {
+	if contentType == "" || contentType == jsonType {
 		return nil
 	}
-	if contentType != "" {
-		media, _, err := mime.ParseMediaType(contentType)
-		if err != nil || media != "application/json" {
-			return unreadable(http.StatusUnsupportedMediaType, "send the body as application/json")
-		}
-	}
-	if !utf8.Valid(body) {
-		return unreadable(http.StatusBadRequest, "the body is not valid UTF-8")
-	}
-	if hasLoneSurrogate(body) {
-		return unreadable(http.StatusBadRequest, "the body has half of a surrogate pair, which is no character")
-	}
-	w := walker{dec: json.NewDecoder(bytes.NewReader(body)), cards: cards}
-	w.dec.UseNumber()
-	if err := w.value(""); err != nil {
-		return err
-	}
-	if _, err := w.dec.Token(); !errors.Is(err, io.EOF) {
-		return unreadable(http.StatusBadRequest, "the body has something behind its JSON value")
+	media, _, err := mime.ParseMediaType(contentType)
+	if err != nil || media != jsonType {
+		return unreadable(http.StatusUnsupportedMediaType, "send the body as application/json")
 	}
 	return nil
 }
+
+const jsonType = "application/json"
 
 // hasLoneSurrogate tells whether a JSON text escapes one half of a UTF-16 pair
 // without the other (RFC 8259, section 8.2). A decoder would put U+FFFD there, and
@@ -106,124 +89,6 @@ func escapedUnit(text []byte) rune {
 		return -1
 	}
 	return rune(unit)
-}
-
-// walker reads every token of a body once.
-type walker struct {
-	dec   *json.Decoder
-	cards bool
-	depth int
-	count int // of values
-}
-
-func (w *walker) token() (json.Token, error) {
-	token, err := w.dec.Token()
-	if err != nil {
-		return nil, unreadable(http.StatusBadRequest, "the body is not valid JSON near byte "+strconv.FormatInt(w.dec.InputOffset(), 10))
-	}
-	return token, nil
-}
-
-// value reads one value. field is its path, for messages.
-func (w *walker) value(field string) error {
-	token, err := w.token()
-	if err != nil {
-		return err
-	}
-	if w.count++; w.count > maxValues {
-		return checkout.Invalid("body", "has more than %d values", maxValues)
-	}
-	switch t := token.(type) {
-	case json.Delim:
-		return w.nested(t, field)
-	case string:
-		return w.text(field, t)
-	case json.Number:
-		if _, err := t.Float64(); err != nil {
-			return checkout.Invalid(shown(field), "is a number past all bounds")
-		}
-		if w.cards && field != "amount" && looksLikeCard(string(t)) {
-			return cardRefused(field)
-		}
-	}
-	return nil
-}
-
-func (w *walker) nested(open json.Delim, field string) error {
-	w.depth++
-	defer func() { w.depth-- }()
-	if w.depth > maxDepth {
-		return unreadable(http.StatusBadRequest, "the body nests deeper than 16 levels")
-	}
-	members := w.members
-	if open == '[' {
-		members = w.elements
-	}
-	if err := members(field); err != nil {
-		return err
-	}
-	_, err := w.token() // the closing delimiter
-	return err
-}
-
-func (w *walker) elements(field string) error {
-	for i := 0; w.dec.More(); i++ {
-		if err := w.value(bounded(field + "[" + strconv.Itoa(i) + "]")); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (w *walker) members(field string) error {
-	seen := map[string]struct{}{}
-	for w.dec.More() {
-		token, err := w.token()
-		if err != nil {
-			return err
-		}
-		name, ok := token.(string)
-		if !ok {
-			return unreadable(http.StatusBadRequest, "the body is not valid JSON")
-		}
-		if err := w.text(join(field, "(a name)"), name); err != nil {
-			return err
-		}
-		path := join(field, name)
-		if _, twice := seen[name]; twice {
-			return checkout.Invalid(shown(path), "is there twice")
-		}
-		seen[name] = struct{}{}
-		if err := w.value(path); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// text refuses what no field may hold.
-func (w *walker) text(field, text string) error {
-	for _, r := range text {
-		if unicode.IsControl(r) {
-			return checkout.Invalid(shown(field), "has a control character")
-		}
-	}
-	if w.cards && !itemSKU.MatchString(field) && looksLikeCard(text) {
-		return cardRefused(field)
-	}
-	return nil
-}
-
-// itemSKU is where a barcode's number may stand as a SKU: one in ten EAN-13 codes
-// has the check digit of a card number, too. It must name a product, so that a
-// card number there is refused all the same.
-var itemSKU = regexp.MustCompile(`^items\[[0-9]+\]\.sku$`)
-
-func cardRefused(field string) error {
-	e := checkout.Invalid(shown(field), "looks like a card number")
-	e.Code = checkout.CodeCardDataRefused
-	e.Detail = "a field looks like a card number: send the gateway's token instead (a phone number of 13 digits or more needs its leading +)"
-	return e
 }
 
 func join(field, name string) string {

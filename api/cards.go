@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"kassa/checkout"
 )
 
 // The lengths of a payment card's number (ISO/IEC 7812-1).
@@ -11,6 +13,7 @@ const (
 	minCardDigits = 13
 	maxCardDigits = 19
 	maxPhone      = 15 // digits of an international phone number (ITU-T E.164)
+	idLen         = 36 // characters of a UUID
 )
 
 // looksLikeCard tells whether a text holds a payment card's number: 13 to 19
@@ -19,8 +22,13 @@ const (
 // with a leading plus are left alone: of those, one in ten would have a right
 // check digit by chance.
 func looksLikeCard(text string) bool {
-	if len(text) < minCardDigits {
+	if countDigits(text) < minCardDigits {
 		return false
+	}
+	if len(text) == idLen { // most texts with so many digits are ids
+		if _, err := checkout.ParseID(text); err == nil {
+			return false
+		}
 	}
 	text = uuidShape.ReplaceAllString(text, "|")
 	for _, run := range digitRuns.FindAllString(text, -1) {
@@ -29,6 +37,15 @@ func looksLikeCard(text string) bool {
 		}
 	}
 	return false
+}
+
+func countDigits(text string) (n int) {
+	for i := range len(text) {
+		if '0' <= text[i] && text[i] <= '9' {
+			n++
+		}
+	}
+	return n
 }
 
 var (

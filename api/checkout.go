@@ -63,40 +63,50 @@ func (s *server) placeOrder(ctx context.Context, in *placeOrderInput) (answer[pl
 	if in.Body.CartID != "" {
 		named = in.Body.CartID
 	}
-	a, result, err := decide(ctx, s, named, command, s.renderPlaced)
+	reply, err := s.keyed(ctx, named, command, placedAnswer)
 	switch {
 	case err != nil && len(in.Body.Items) > 0:
-		return a, atRequest(err, asked(in.Body.Items), command.Items)
+		return answer[placedBody]{}, atRequest(err, asked(in.Body.Items), command.Items)
 	case err != nil:
-		return a, err
-	case a.replayed:
-		return a, nil
+		return answer[placedBody]{}, err
+	case reply.Replayed:
+		return s.placedAgain(ctx, *reply.Answer)
 	}
-	traceOf(ctx).order = result.Order.ID.String()
-	if !result.Existing { // an order that was there adopts nothing
-		s.caps.release(in.Body.SessionID)
+	callOf(ctx).order = reply.Order.ID.String()
+	if reply.Existing {
+		return s.placedBefore(ctx, reply.Order.ID)
 	}
-	if a.status != http.StatusAccepted {
-		return a, nil
-	}
-	o, err := s.Reader.Order(ctx, result.Order.ID)
-	if err != nil {
-		return a, err
-	}
-	return answer[placedBody]{status: http.StatusOK, body: s.placed(o)}, nil
+	s.caps.release(in.Body.SessionID) // an order that was there adopts nothing
+	return answer[placedBody]{status: http.StatusCreated, body: s.placed(reply.Order.AsPlaced())}, nil
 }
 
-// renderPlaced writes a new order. A cart's live order comes without its details,
-// which never change and are read afterwards; the 202 keeps the engine from
-// keeping this for the key.
-func (s *server) renderPlaced(r saga.Result) (int, placedBody) {
-	switch {
-	case r.Order.Details == nil:
-		return http.StatusAccepted, placedBody{}
-	case r.Existing:
-		return http.StatusOK, s.placed(r.Order)
+// placedAnswer is what is kept of a new order for its key: nothing but its id. A
+// cart's live order is answered as it stands each time; the 202 keeps the engine
+// from keeping that.
+func placedAnswer(r saga.Result) (checkout.Answer, error) {
+	if r.Existing {
+		return checkout.Answer{Status: http.StatusAccepted}, nil
 	}
-	return http.StatusCreated, s.placed(r.Order)
+	return checkout.Answer{Status: http.StatusCreated, Order: r.Order.ID}, nil
+}
+
+// placedAgain writes a first answer anew, to the byte, from what never changes of
+// its order.
+func (s *server) placedAgain(ctx context.Context, kept checkout.Answer) (answer[placedBody], error) {
+	o, err := s.Reader.Order(ctx, kept.Order)
+	if err != nil {
+		return answer[placedBody]{}, err
+	}
+	return answer[placedBody]{status: kept.Status, body: s.placed(o.AsPlaced()), replayed: true}, nil
+}
+
+// placedBefore answers a cart's live order.
+func (s *server) placedBefore(ctx context.Context, id checkout.ID) (answer[placedBody], error) {
+	o, err := s.Reader.Order(ctx, id)
+	if err != nil {
+		return answer[placedBody]{}, err
+	}
+	return answer[placedBody]{status: http.StatusOK, body: s.placed(o)}, nil
 }
 
 func (s *server) placed(o *checkout.Order) placedBody {

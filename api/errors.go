@@ -159,10 +159,10 @@ func writeProblem(w http.ResponseWriter, p *Problem) {
 // refuse makes of an error what huma writes, and tells the access log.
 func (s *server) refuse(ctx context.Context, err error) *Problem {
 	p := problemOf(err)
-	t := traceOf(ctx)
-	t.code = p.Code
+	c := callOf(ctx)
+	c.code = p.Code
 	if p.Status == http.StatusInternalServerError {
-		s.Log.ErrorContext(ctx, "a request failed", "request_id", t.id, "order_id", t.order, "error", err)
+		s.Log.ErrorContext(ctx, "a request failed", "request_id", c.id, "order_id", c.order, "error", err)
 	}
 	return p
 }

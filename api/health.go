@@ -36,7 +36,7 @@ func (s *server) ready(ctx context.Context, _ *struct{}) (answer[healthBody], er
 	asking, cancel := context.WithTimeout(ctx, readyPatience)
 	defer cancel()
 	if err := s.Ready(asking); err != nil {
-		s.Log.WarnContext(ctx, "not ready", "request_id", traceOf(ctx).id, "error", err)
+		s.Log.WarnContext(ctx, "not ready", "request_id", callOf(ctx).id, "error", err)
 		return answer[healthBody]{}, checkout.Refuse(checkout.CodeOverloaded, "not ready to serve requests")
 	}
 	return answer[healthBody]{status: http.StatusOK, body: healthBody{Status: "ready"}}, nil

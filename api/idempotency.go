@@ -60,36 +60,14 @@ func validKey(key string) bool {
 
 // requestHash tells two requests of one key apart: the method, the path and the
 // body, whose spaces and order of fields do not count.
-func requestHash(method, path string, body []byte) string {
-	h := sha256.New()
-	h.Write([]byte(method + " " + path + "\n"))
-	h.Write(canonical(body))
-	return hex.EncodeToString(h.Sum(nil))
-}
-
-// canonical writes a body with sorted fields and without spaces. Numbers keep
-// their text.
-func canonical(body []byte) []byte {
-	var value any
-	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.UseNumber()
-	if dec.Decode(&value) != nil {
-		return body
-	}
-	out, err := json.Marshal(value)
-	if err != nil {
-		return body
-	}
-	return out
-}
-
-// answer is what a handler says: a status and a body, or an answer that was
-// rendered for its key.
-type answer[B any] struct {
-	status   int
-	body     B
-	rendered []byte
-	replayed bool
+func requestHash(method, path string, body *document) string {
+	text := make([]byte, 0, 1024)
+	text = append(text, method...)
+	text = append(text, ' ')
+	text = append(text, path...)
+	text = append(text, '\n')
+	sum := sha256.Sum256(body.appendCanonical(text))
+	return hex.EncodeToString(sum[:])
 }
 
 // encode writes a body. Every answer, first or repeated, is written by it.
@@ -122,29 +100,30 @@ func (s *server) do(ctx context.Context, c saga.Command) (saga.Result, error) {
 // same commit, and a repeat gets that one; named is the cart, session, order or
 // other thing that the key's scope names. render must be pure.
 func decide[B any](ctx context.Context, s *server, named string, c saga.Command, render func(saga.Result) (int, B)) (answer[B], saga.Result, error) {
-	call := callOf(ctx)
-	if call.idempotencyKey == "" {
-		result, err := s.do(ctx, c)
-		if err != nil {
-			return answer[B]{}, result, err
-		}
-		status, body := render(result)
-		return answer[B]{status: status, body: body}, result, nil
-	}
-	reply, err := s.submit(ctx, engine.Submission{
-		Command: c,
-		Key: &engine.Key{
-			KeyID:       checkout.KeyID{Scope: call.keyScope(named), Key: call.idempotencyKey},
-			RequestHash: requestHash(call.method, call.path, call.body),
-		},
-		Render: func(r saga.Result) (checkout.Answer, error) {
-			status, body := render(r)
-			raw, err := encode(body)
-			return checkout.Answer{Status: status, Body: raw}, err
-		},
+	reply, err := s.keyed(ctx, named, c, func(r saga.Result) (checkout.Answer, error) {
+		status, body := render(r)
+		raw, err := encode(body)
+		return checkout.Answer{Status: status, Body: raw}, err
 	})
 	if err != nil {
 		return answer[B]{}, saga.Result{}, err
 	}
-	return answer[B]{status: reply.Answer.Status, rendered: reply.Answer.Body, replayed: reply.Replayed}, reply.Result, nil
+	if kept := reply.Answer; kept != nil {
+		return answer[B]{status: kept.Status, rendered: kept.Body, replayed: reply.Replayed}, reply.Result, nil
+	}
+	status, body := render(reply.Result)
+	return answer[B]{status: status, body: body}, reply.Result, nil
+}
+
+// keyed submits a command with the call's Idempotency-Key, where it has one.
+func (s *server) keyed(ctx context.Context, named string, c saga.Command, render func(saga.Result) (checkout.Answer, error)) (engine.Reply, error) {
+	sub := engine.Submission{Command: c}
+	if call := callOf(ctx); call.idempotencyKey != "" {
+		sub.Key = &engine.Key{
+			KeyID:       checkout.KeyID{Scope: call.keyScope(named), Key: call.idempotencyKey},
+			RequestHash: requestHash(call.method, call.path, call.body),
+		}
+		sub.Render = render
+	}
+	return s.submit(ctx, sub)
 }

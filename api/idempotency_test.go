@@ -217,10 +217,20 @@ func FuzzIdempotencyKey(f *testing.F) {
 
 func TestRequestHashTellsRequestsApart(t *testing.T) {
 	t.Parallel()
-	one := requestHash("POST", "/checkout", []byte(`{"a":1,"b":[1,2]}`))
-	require.Equal(t, one, requestHash("POST", "/checkout", []byte(" {\"b\": [1, 2], \"a\": 1}\n")))
-	for _, other := range []string{`{"a":1,"b":[2,1]}`, `{"a":"1","b":[1,2]}`, `{"a":1.0,"b":[1,2]}`, `{"a":9007199254740993}`, `{"a":9007199254740992}`, ``, `x`} {
-		hash := requestHash("POST", "/checkout", []byte(other))
+	hashOf := func(path, body string) string {
+		d := &document{raw: []byte(body)}
+		if body != "" {
+			require.NoError(t, d.parse(false), body)
+		}
+		return requestHash("POST", path, d)
+	}
+	one := hashOf("/checkout", `{"a":1,"b":[1,2]}`)
+	require.Equal(t, one, hashOf("/checkout", " {\"b\": [1, 2], \"\\u0061\": 1}\n"))
+	for _, other := range []string{
+		`{"a":1,"b":[2,1]}`, `{"a":"1","b":[1,2]}`, `{"a":1.0,"b":[1,2]}`, `{"a":9007199254740993}`, `{"a":9007199254740992}`, ``, `"x"`,
+		`{"a":"b","c":"d"}`, `{"a":"b1:c1:d"}`, `[[1],2]`, `[[1,2]]`, `[null]`, `["null"]`, `{"a":{"b":1}}`, `{"a":{},"b":1}`,
+	} {
+		hash := hashOf("/checkout", other)
 		require.NotEqual(t, one, hash, other)
 		one = hash
 	}

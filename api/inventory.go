@@ -95,10 +95,11 @@ func (s *server) lock(ctx context.Context, in *lockInput) (answer[lockBody], err
 
 // countLock applies the caps to a storefront's lock.
 func (s *server) countLock(ctx context.Context, c saga.HoldStock) (settle func(locked bool), err error) {
-	if callOf(ctx).key.Scope == checkout.ScopeServer {
+	call := callOf(ctx)
+	if call.key.Scope == checkout.ScopeServer {
 		return func(bool) {}, nil
 	}
-	return s.caps.take(callOf(ctx).ip, c.SessionID, c.Items, c.TTL)
+	return s.caps.take(s.ClientIP(call.request), c.SessionID, c.Items, c.TTL)
 }
 
 // newSession makes a session's name that nobody can guess.

@@ -100,7 +100,7 @@ func TestTimeline(t *testing.T) {
 	require.Equal(t, "order.created", kinds[0])
 	require.Contains(t, kinds, "payment.initiated")
 	require.Contains(t, kinds, "payment.failed")
-	require.Equal(t, "look_up_payment", got.text("next.0.kind"))
+	require.Equal(t, "initiate_payment", got.text("next.0.kind"), "it stands in for the first look-up")
 	require.NotContains(t, got.raw, "last_error")
 }
 

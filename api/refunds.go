@@ -33,7 +33,7 @@ func (s *server) refund(ctx context.Context, in *refundInput) (answer[refundBody
 	if err != nil {
 		return answer[refundBody]{}, err
 	}
-	traceOf(ctx).order = id.String()
+	callOf(ctx).order = id.String()
 	command := saga.CreateRefund{OrderID: id, Reason: in.Body.Reason, Restock: in.Body.Restock}
 	if in.Body.Amount != nil {
 		command.Amount = in.Body.Amount.Literal

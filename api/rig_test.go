@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -46,6 +47,7 @@ type rig struct {
 	config  Config
 	log     *lockedBuffer
 	wait    patience
+	ahead   atomic.Int64 // how far the store's clock is before the tests', in nanoseconds
 
 	contract *contract
 }
@@ -70,7 +72,8 @@ func (b *lockedBuffer) String() string {
 // newRig starts everything. change may alter the configuration.
 func newRig(t *testing.T, change ...func(*Config)) *rig {
 	t.Helper()
-	r := &rig{t: t, store: memory.New(memory.Config{}), log: &lockedBuffer{}, wait: usual}
+	r := &rig{t: t, log: &lockedBuffer{}, wait: usual}
+	r.store = memory.New(memory.Config{Now: func() time.Time { return time.Now().Add(time.Duration(r.ahead.Load())) }})
 	log := slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	accounts := r.accounts()
 	runner := tasks.New(tasks.Config{Source: r.store, Poll: 20 * time.Millisecond, Log: log})

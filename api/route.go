@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"kassa/checkout"
 )
@@ -28,22 +27,89 @@ type route struct {
 	codes        []checkout.Code // refusals beyond those of every call
 }
 
-// call is what is known of a request before its handler runs.
-type call struct {
-	method, route, path string
-	key                 checkout.APIKey
-	idempotencyKey      string
-	body                []byte
-	ip                  string
+// answer is what a handler says: a status and a body, or an answer that was
+// rendered for its key.
+type answer[B any] struct {
+	status   int
+	body     B
+	rendered []byte
+	replayed bool
 }
 
-type callKey struct{}
+// handler answers a request whose input was read: path, query, headers and body.
+type handler[I, B any] func(context.Context, *I) (answer[B], error)
 
-func callOf(ctx context.Context) *call {
-	if c, ok := ctx.Value(callKey{}).(*call); ok {
-		return c
+// handle registers a route. huma draws its contract from the types. The usual
+// request is read by a shortcut; one that is wrong or just rare goes through huma,
+// which says what is wrong with it.
+func handle[I, B any](s *server, r route, h handler[I, B]) {
+	huma.Register(s.huma, operation[B](s, r), func(ctx context.Context, in *I) (*output, error) {
+		a, err := rendered(ctx, h, in)
+		if err != nil {
+			return nil, s.refuse(ctx, err)
+		}
+		return a.output(), nil
+	})
+	pattern := r.method + " " + r.path
+	careful := s.careful[pattern]
+	short := newShortcut[I](s.huma.OpenAPI(), r)
+	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, req *http.Request) {
+		ctx, c := enter(w, req, r)
+		defer c.body.release()
+		if err := s.receive(w, req, r, c); err != nil {
+			writeProblem(w, s.refuse(ctx, err))
+			return
+		}
+		var in I
+		if !short.read(req, c.body, &in) {
+			req = req.WithContext(ctx)
+			req.Body = io.NopCloser(bytes.NewReader(c.body.text()))
+			careful(w, req)
+			return
+		}
+		a, err := rendered(ctx, h, &in)
+		if err != nil {
+			writeProblem(w, s.refuse(ctx, err))
+			return
+		}
+		a.write(w)
+	})
+}
+
+// enter says what is known of a request of a route, in the context of its handler.
+func enter(w http.ResponseWriter, req *http.Request, r route) (context.Context, *call) {
+	c := &call{}
+	if out, ok := w.(*recorder); ok {
+		c = &out.call
 	}
-	return &call{}
+	c.method, c.route, c.path = r.method, r.path, req.URL.Path
+	return context.WithValue(req.Context(), callKey{}, c), c
+}
+
+// receive finds out who calls, by which key, with what.
+func (s *server) receive(w http.ResponseWriter, req *http.Request, r route, c *call) error {
+	var err error
+	if r.scope != public {
+		if c.key, err = s.authenticate(req, r.scope); err != nil {
+			return err
+		}
+	}
+	if c.idempotencyKey, err = idempotencyKey(req.Header, r.key); err != nil {
+		return err
+	}
+	if r.cards && looksLikeCard(c.idempotencyKey) {
+		return cardRefused(keyHeader)
+	}
+	if r.method == http.MethodGet {
+		return nil
+	}
+	if c.body, err = readBody(w, req); err != nil || len(c.body.raw) == 0 {
+		return err
+	}
+	if err := checkMedia(req.Header.Get("Content-Type")); err != nil {
+		return err
+	}
+	return c.body.parse(r.cards)
 }
 
 // keyScope is the scope of the call's idempotency key: endpoint, API key, and
@@ -60,68 +126,31 @@ type output struct {
 	Body        []byte
 }
 
-func (a answer[B]) output() (*output, error) {
-	out := &output{Status: a.status, ContentType: "application/json", Body: a.rendered}
+func (a answer[B]) output() *output {
+	out := &output{Status: a.status, ContentType: jsonType, Body: a.rendered}
 	if a.replayed {
 		out.Replayed = "true"
 	}
-	if out.Body != nil {
-		return out, nil
-	}
-	var err error
-	out.Body, err = encode(a.body)
-	return out, err
+	return out
 }
 
-// handle registers a route. I is huma's input: path, query and body.
-func handle[I, B any](s *server, r route, h func(context.Context, *I) (answer[B], error)) {
-	op := operation[B](s, r)
-	op.Middlewares = huma.Middlewares{s.prepare(r)}
-	huma.Register(s.huma, op, func(ctx context.Context, in *I) (*output, error) {
-		a, err := h(ctx, in)
-		if err != nil {
-			return nil, s.refuse(ctx, err)
-		}
-		return a.output()
-	})
+// write sends an answer that is rendered.
+func (a answer[B]) write(w http.ResponseWriter) {
+	w.Header()["Content-Type"] = jsonTypes
+	if a.replayed {
+		w.Header().Set(replayedHeader, "true")
+	}
+	w.WriteHeader(a.status)
+	_, _ = w.Write(a.rendered) // the caller may have left
 }
 
-// prepare runs before huma reads the request: who calls, by which key, with what.
-func (s *server) prepare(r route) func(huma.Context, func(huma.Context)) {
-	return func(ctx huma.Context, next func(huma.Context)) {
-		req, w := humago.Unwrap(ctx)
-		c, err := s.receive(w, req, r)
-		if err != nil {
-			writeProblem(w, s.refuse(req.Context(), err))
-			return
-		}
-		next(huma.WithValue(ctx, callKey{}, c))
+// rendered calls a handler and encodes what it answers, where that is not done.
+func rendered[I, B any](ctx context.Context, h handler[I, B], in *I) (answer[B], error) {
+	a, err := h(ctx, in)
+	if err == nil && a.rendered == nil {
+		a.rendered, err = encode(a.body)
 	}
-}
-
-func (s *server) receive(w http.ResponseWriter, req *http.Request, r route) (*call, error) {
-	c := &call{method: r.method, route: r.path, path: req.URL.Path, ip: s.ClientIP(req)}
-	var err error
-	if r.scope != public {
-		if c.key, err = s.authenticate(req, r.scope); err != nil {
-			return nil, err
-		}
-		traceOf(req.Context()).key = c.key.ID
-	}
-	if c.idempotencyKey, err = idempotencyKey(req.Header, r.key); err != nil {
-		return nil, err
-	}
-	if r.cards && looksLikeCard(c.idempotencyKey) {
-		return nil, cardRefused(keyHeader)
-	}
-	if r.method == http.MethodGet {
-		return c, nil
-	}
-	if c.body, err = readBody(w, req); err != nil {
-		return nil, err
-	}
-	req.Body = io.NopCloser(bytes.NewReader(c.body))
-	return c, checkBody(req.Header.Get("Content-Type"), c.body, r.cards)
+	return a, err
 }
 
 // inOwnWords writes huma's validation errors as a problem. Their values, which
@@ -131,7 +160,7 @@ func inOwnWords(ctx huma.Context, _ string, body any) (any, error) {
 	if !ok {
 		return body, nil
 	}
-	traceOf(ctx.Context()).code = string(checkout.CodeInvalid)
+	callOf(ctx.Context()).code = string(checkout.CodeInvalid)
 	if len(m.Errors) == 0 {
 		return unreadable(m.Status, m.Detail), nil
 	}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -14,16 +15,18 @@ import (
 // webhooks takes gateways' messages. They stay outside huma: the signature is
 // over the body's own bytes.
 func (s *server) webhooks() {
-	s.mux.HandleFunc("POST /webhooks/{account}", func(w http.ResponseWriter, r *http.Request) {
-		if err := s.webhook(w, r); err != nil {
-			writeProblem(w, s.refuse(r.Context(), err))
+	const path = "/webhooks/{account}"
+	s.mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
+		ctx, _ := enter(w, r, route{method: http.MethodPost, path: path})
+		if err := s.webhook(ctx, w, r); err != nil {
+			writeProblem(w, s.refuse(ctx, err))
 			return
 		}
-		w.Header().Set("Content-Type", "application/json")
+		w.Header()["Content-Type"] = jsonTypes
 		_, _ = io.WriteString(w, "{\"received\":true}\n") // the gateway may have left, and asks again
 	})
 	op := huma.Operation{
-		OperationID: "receiveWebhook", Method: http.MethodPost, Path: "/webhooks/{account}", Tags: []string{"Webhooks"},
+		OperationID: "receiveWebhook", Method: http.MethodPost, Path: path, Tags: []string{"Webhooks"},
 		Summary: "Take a gateway's message",
 		Description: "Called by payment gateways. The signature is verified on the raw body; the event is stored once and answered at once. " +
 			"A bad signature is 400 and nothing is stored. An event about an unknown payment is stored and retried.",
@@ -47,30 +50,31 @@ type receivedBody struct {
 }
 
 // webhook verifies, stores and applies one message.
-func (s *server) webhook(w http.ResponseWriter, r *http.Request) error {
+func (s *server) webhook(ctx context.Context, w http.ResponseWriter, r *http.Request) error {
 	account := r.PathValue("account")
 	g, ok := s.Gateways[account]
 	if !ok {
 		return noSuch("gateway account")
 	}
 	body, err := readBody(w, r)
+	defer body.release()
 	if err != nil {
 		return err
 	}
-	event, err := g.ParseWebhook(r.Header, body, s.Now())
+	event, err := g.ParseWebhook(r.Header, body.raw, s.Now())
 	if err != nil {
-		return s.unverified(r, account, err)
+		return s.unverified(ctx, account, err)
 	}
 	event.Gateway = account
 	if event.OccurredAt.IsZero() {
 		event.OccurredAt = s.Now()
 	}
-	return s.Receive(r.Context(), event)
+	return s.Receive(ctx, event)
 }
 
 // unverified tells a gateway what is wrong with its message, and the log more.
-func (s *server) unverified(r *http.Request, account string, err error) error {
-	s.Log.WarnContext(r.Context(), "a webhook was refused", "request_id", traceOf(r.Context()).id, "gateway", account, "error", err)
+func (s *server) unverified(ctx context.Context, account string, err error) error {
+	s.Log.WarnContext(ctx, "a webhook was refused", "request_id", callOf(ctx).id, "gateway", account, "error", err)
 	var refused *gateway.Error
 	if !errors.As(err, &refused) {
 		return err

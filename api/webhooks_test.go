@@ -90,3 +90,37 @@ func TestWebhookIsNotAcknowledgedBeforeItIsDurable(t *testing.T) {
 	a.refused(503, "overloaded")
 	require.Equal(t, "1", a.header.Get("Retry-After"))
 }
+
+// TestWebhookThatNamesAnotherOrder: what an event says of itself spares a look, and
+// is believed only where the database says the same.
+func TestWebhookThatNamesAnotherOrder(t *testing.T) {
+	t.Parallel()
+	const nobody = "0198c0de-0000-7000-8000-000000000001"
+	r := newRig(t)
+	for name, c := range map[string]struct {
+		order func(mine, other placed) string
+		known bool // by its payment's id
+	}{
+		"its own":      {func(mine, _ placed) string { return mine.id }, true},
+		"another's":    {func(_, other placed) string { return other.id }, true},
+		"nobody's":     {func(placed, placed) string { return nobody }, true},
+		"none":         {func(placed, placed) string { return "" }, true},
+		"no payment's": {func(mine, _ placed) string { return mine.id }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			mine, other := r.place(someOrder), r.place(someOrder)
+			payment, stored := r.begin(mine).ID.String(), r.storedWebhooks()
+			r.begin(other)
+			if !c.known {
+				payment = nobody
+			}
+			event := fmt.Sprintf(`{"id":"evt_%[1]s","object":"event","type":"payment_intent.succeeded","created":1790000000,"data":{"object":{"id":"pi_%[1]s","object":"payment_intent",`+
+				`"status":"succeeded","amount":99900,"amount_received":99900,"currency":"inr","metadata":{"checkout":"session","payment_id":%[2]q,"order_id":%[3]q}}}}`,
+				mine.id, payment, c.order(mine, other))
+			r.call("POST", "/webhooks/stripe", event, noKey, signed(hookSecret, event, time.Now())).ok(200)
+			require.Equal(t, c.known, r.order(mine.id).Paid())
+			require.False(t, r.order(other.id).Paid())
+			require.Equal(t, stored+1, r.storedWebhooks(), "it is kept in any case")
+		})
+	}
+}

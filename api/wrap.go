@@ -13,22 +13,29 @@ import (
 	"kassa/checkout"
 )
 
-// trace is what the access log tells of a request beyond its outside. It is
-// written by the one goroutine that serves the request.
-type trace struct {
-	id    string // of the request
-	key   checkout.ID
-	order string
-	code  string // of a refusal
+// call is what is known of a request, for its handler and for the access log. It
+// is written by the one goroutine that serves the request.
+type call struct {
+	id             string // of the request
+	method         string
+	route          string // its path's pattern
+	path           string
+	key            checkout.APIKey
+	idempotencyKey string
+	body           *document
+	order          string // that it is about, where that is known
+	code           string // of a refusal
+	request        *http.Request
 }
 
-type traceKey struct{}
+type callKey struct{}
 
-func traceOf(ctx context.Context) *trace {
-	if t, ok := ctx.Value(traceKey{}).(*trace); ok {
-		return t
+// callOf finds the request that a context is of.
+func callOf(ctx context.Context) *call {
+	if c, ok := ctx.Value(callKey{}).(*call); ok {
+		return c
 	}
-	return &trace{}
+	return &call{}
 }
 
 const requestIDHeader = "X-Request-Id"
@@ -37,27 +44,32 @@ var saneRequestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
 // requestID keeps a caller's id where it is sane and makes one where not.
 func requestID(given string) string {
-	if saneRequestID.MatchString(given) && !looksLikeCard(given) {
+	if given != "" && saneRequestID.MatchString(given) && !looksLikeCard(given) {
 		return given
 	}
 	return rand.Text()
 }
 
+// Headers that every answer has. They are shared: nobody may write to them.
+var (
+	noSniff   = []string{"nosniff"}
+	noStore   = []string{"no-store"}
+	jsonTypes = []string{jsonType}
+)
+
 // wrapped puts around the routes what holds for every request.
 func (s *server) wrapped() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		t := &trace{id: requestID(r.Header.Get(requestIDHeader))}
-		r = r.WithContext(context.WithValue(r.Context(), traceKey{}, t))
-		out := &recorder{ResponseWriter: w}
+		out := &recorder{ResponseWriter: w, call: call{id: requestID(r.Header.Get(requestIDHeader)), request: r}}
 		h := out.Header()
-		h.Set(requestIDHeader, t.id)
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Cache-Control", "no-store")
+		h[requestIDHeader] = []string{out.call.id}
+		h["X-Content-Type-Options"] = noSniff
+		h["Cache-Control"] = noStore
 		s.serve(out, r)
 		took := time.Since(start)
 		s.OnRequest(r.Method, r.Pattern, out.status, took)
-		s.logAccess(r, out, t, took)
+		s.logAccess(r, out, took)
 	})
 }
 
@@ -68,66 +80,85 @@ func (s *server) serve(w *recorder, r *http.Request) {
 		if cause == nil {
 			return
 		}
-		t := traceOf(r.Context())
-		t.code = string(checkout.CodeInternal)
-		s.Log.Error("a handler panicked", "request_id", t.id, "order_id", t.order, "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
+		c := &w.call
+		c.code = string(checkout.CodeInternal)
+		s.Log.Error("a handler panicked", "request_id", c.id, "order_id", c.order, "cause", fmt.Sprint(cause), "stack", string(debug.Stack()))
 		if w.status == 0 {
 			writeProblem(w, problemOf(fmt.Errorf("panic")))
 		}
 	}()
-	if _, pattern := s.mux.Handler(r); pattern == "" {
-		s.noRoute(w, r)
-		return
-	}
 	s.mux.ServeHTTP(w, r)
+	if r.Pattern == "" {
+		s.noRoute(w, r)
+	}
 }
 
 // noRoute answers what no route takes, in the words of the mux: 404, or 405 with
 // the methods that are allowed.
-func (s *server) noRoute(w http.ResponseWriter, r *http.Request) {
-	verdict := &headOnly{header: http.Header{}}
-	s.mux.ServeHTTP(verdict, r)
+func (s *server) noRoute(w *recorder, r *http.Request) {
 	p := fromRefusal(checkout.Refuse(checkout.CodeNotFound, "there is no such path; see /docs"))
-	if verdict.status == http.StatusMethodNotAllowed {
-		w.Header()["Allow"] = verdict.header["Allow"]
+	if w.verdict == http.StatusMethodNotAllowed { // the mux has set Allow
 		p = unreadable(http.StatusMethodNotAllowed, "this path does not take "+shown(r.Method))
 	}
-	traceOf(r.Context()).code = p.Code
+	w.call.code = p.Code
+	w.unrouted = true
 	writeProblem(w, p)
 }
 
+// slow is from when on a request is told of by default.
+const slow = time.Second
+
 // logAccess writes one line for a request: never a body, a key, a token or a
-// person. The route stands for the path, which may name a cart.
-func (s *server) logAccess(r *http.Request, w *recorder, t *trace, took time.Duration) {
-	level := slog.LevelInfo
-	if w.status >= http.StatusInternalServerError {
+// person. The route stands for the path, which may name a cart. A line for each
+// costs as much as a tenth of the request, so the usual ones are for debugging.
+func (s *server) logAccess(r *http.Request, w *recorder, took time.Duration) {
+	level := slog.LevelDebug
+	switch {
+	case w.status >= http.StatusInternalServerError:
 		level = slog.LevelWarn
+	case took >= slow:
+		level = slog.LevelInfo
 	}
+	if !s.Log.Enabled(r.Context(), level) {
+		return
+	}
+	c := &w.call
 	attrs := []slog.Attr{
-		slog.String("request_id", t.id), slog.String("route", r.Pattern), slog.Int("status", w.status),
+		slog.String("request_id", c.id), slog.String("route", r.Pattern), slog.Int("status", w.status),
 		slog.Int64("bytes", w.bytes), slog.Int64("took_us", took.Microseconds()),
 	}
-	if t.order != "" {
-		attrs = append(attrs, slog.String("order_id", t.order))
+	if c.order != "" {
+		attrs = append(attrs, slog.String("order_id", c.order))
 	}
-	if t.code != "" {
-		attrs = append(attrs, slog.String("code", t.code))
+	if c.code != "" {
+		attrs = append(attrs, slog.String("code", c.code))
 	}
-	if !t.key.IsZero() {
-		attrs = append(attrs, slog.String("key_id", t.key.String()))
+	if !c.key.ID.IsZero() {
+		attrs = append(attrs, slog.String("key_id", c.key.ID.String()))
 	}
 	s.Log.LogAttrs(r.Context(), level, "request", attrs...)
 }
 
-// recorder remembers what was answered.
+// recorder remembers what was answered. What the mux itself says where no route
+// takes a request is kept from the caller, who gets a problem instead.
 type recorder struct {
 	http.ResponseWriter
-	status int
-	bytes  int64
+	call     call
+	status   int
+	bytes    int64
+	verdict  int  // the mux's own status, where no route took the request
+	unrouted bool // noRoute writes
 }
+
+// mux tells whether it is the mux that writes.
+func (w *recorder) mux() bool { return w.call.request.Pattern == "" && !w.unrouted }
 
 // WriteHeader remembers the first status.
 func (w *recorder) WriteHeader(status int) {
+	if w.mux() {
+		w.verdict = status
+		return
+	}
 	if w.status == 0 {
 		w.status = status
 	}
@@ -136,6 +167,9 @@ func (w *recorder) WriteHeader(status int) {
 
 // Write counts the body.
 func (w *recorder) Write(b []byte) (int, error) {
+	if w.mux() {
+		return len(b), nil
+	}
 	if w.status == 0 {
 		w.status = http.StatusOK
 	}

@@ -145,20 +145,22 @@ func (a *App) handler(ctx context.Context, cfg Config, accounts []payments.Accou
 		Engine: a.Engine, Reader: a.Store, Keys: a.Store, Ready: a.ready,
 		Gateways: gateways, Receive: a.Payments.Receive, Routes: payments.Routes(accounts),
 		Warehouses: cfg.Warehouses, HoldTTL: cfg.HoldTTL, Currency: money.Currency(cfg.Currency),
-		TokenSecret: secret, CheckoutURL: cfg.checkoutURL,
+		TokenSecret: secret, CheckoutURL: cfg.checkoutURL(),
 		MaxUnitsPerSession: cfg.LockLimits.UnitsPerSession, MaxUnitsPerIP: cfg.LockLimits.UnitsPerIP,
 		ClientIP: clientIP(proxies),
 		Metrics:  metrics.Handler(), OnRequest: metrics.Requested, Now: time.Now, Log: a.log,
 	})
 }
 
-// checkoutURL is where a buyer pays an order.
-func (c Config) checkoutURL(order checkout.ID, token string) string {
+// checkoutURL tells where a buyer pays an order.
+func (c Config) checkoutURL() func(order checkout.ID, token string) string {
 	page := c.CheckoutURL
 	if page == "" {
 		page = strings.TrimSuffix(c.PublicURL, "/") + "/pay/{order_id}?token={order_token}"
 	}
-	return strings.NewReplacer("{order_id}", order.String(), "{order_token}", token).Replace(page)
+	return func(order checkout.ID, token string) string {
+		return strings.ReplaceAll(strings.ReplaceAll(page, "{order_id}", order.String()), "{order_token}", token)
+	}
 }
 
 // ready tells whether this process can serve: its database answers and fits.

@@ -38,8 +38,11 @@ func clientIP(proxies []netip.Prefix) func(*http.Request) string {
 	}
 	return func(r *http.Request) string {
 		address, _, err := net.SplitHostPort(r.RemoteAddr)
-		if err != nil {
+		switch {
+		case err != nil:
 			return r.RemoteAddr
+		case len(proxies) == 0: // nobody is trusted
+			return address
 		}
 		hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 		for i := len(hops) - 1; i >= 0 && trusted(address); i-- {

@@ -45,7 +45,7 @@ func TestABusyShopIsClean(t *testing.T) {
 		statuses[o.Status] = true
 	}
 	require.Len(t, statuses, 7, "not every status is there")
-	for _, options := range []Options{{}, {chunk: 1, part: 1}, {chunk: 3, part: 4}} {
+	for _, options := range []Options{{}, {chunk: 1, span: 1}, {chunk: 3, span: 4}} {
 		report, err := Run(t.Context(), s.rows, options)
 		require.NoError(t, err)
 		require.True(t, report.Clean(), written(report))
@@ -68,8 +68,7 @@ func TestAnEmptyShopIsClean(t *testing.T) {
 func TestACorruptStoreIsSeen(t *testing.T) {
 	t.Parallel()
 	s := busyShop(t)
-	tx, err := s.rows.Begin(t.Context())
-	require.NoError(t, err)
+	tx := intrude(t, s.rows)
 	levels, err := s.rows.Levels(t.Context(), "MUG")
 	require.NoError(t, err)
 	levels[1].Available += 7

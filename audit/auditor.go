@@ -2,48 +2,25 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"time"
 
-	"kassa/checkout"
 	"kassa/store"
 )
 
-// auditor walks one snapshot. Rows that are judged by themselves are read once.
-// What joins tables is done in parts: each part keeps only the orders, carts,
-// charges and webhook events whose ids fall into it, so that memory is bounded
-// whatever the shop's size.
+// auditor walks a shop. From chunk to chunk it carries sums alone.
 type auditor struct {
-	rows     store.Snapshot
+	source   Source
 	options  Options
 	findings map[string]*Finding
-	levels   levels
+	opening  opening
+	books    *books
 	invoices invoices
-	counters map[string]int64
-	settled  map[checkout.ID]bool
-	parts    uint64
+	log      *logbook
 }
 
-// view is what a row's law may look at beside the row: one part's joins.
-type view struct {
-	now      time.Time
-	options  Options
-	owed     map[checkout.ID][]owed // by order; what no order owes, by the task's own id
-	attended map[checkout.ID]bool   // orders that an operator is asked about
-	settled  map[checkout.ID]bool   // orders where an operator ended a task, which the log says
-	marks    map[checkout.ID]*mark
-	carts    map[checkout.ID]*cartOrders
-	charges  map[digest]bool
-	webhooks map[digest]bool
-
-	part, parts uint64
-}
-
-func newAuditor(rows store.Snapshot, options Options) *auditor {
-	a := &auditor{
-		rows: rows, options: options, findings: map[string]*Finding{},
-		levels: levels{}, invoices: invoices{}, settled: map[checkout.ID]bool{},
-	}
+func newAuditor(source Source, options Options) *auditor {
+	a := &auditor{source: source, options: options, findings: map[string]*Finding{}, invoices: invoices{}}
 	for _, r := range rules {
 		if r.needs == nil || r.needs(options) {
 			a.findings[r.Name] = &Finding{Law: r.Name}
@@ -52,51 +29,67 @@ func newAuditor(rows store.Snapshot, options Options) *auditor {
 	return a
 }
 
+// run walks the orders first: the less has happened since the opening, the less
+// must be told from the log.
 func (a *auditor) run(ctx context.Context) error {
-	var err error
-	if a.counters, err = a.rows.Counters(ctx); err != nil {
-		return err
-	}
-	if err := a.checkPositions(ctx); err != nil {
-		return err
-	}
-	if err := a.checkHolds(ctx); err != nil {
-		return err
-	}
-	for part := range a.parts {
-		if err := a.checkPart(ctx, a.newView(part)); err != nil {
-			return err
-		}
-	}
-	a.checkInvoices()
-	return a.checkLevels(ctx)
-}
-
-func (a *auditor) newView(part uint64) *view {
-	return &view{
-		now: a.rows.Now(), options: a.options, settled: a.settled, part: part, parts: a.parts,
-		owed: map[checkout.ID][]owed{}, attended: map[checkout.ID]bool{}, marks: map[checkout.ID]*mark{},
-		carts: map[checkout.ID]*cartOrders{}, charges: map[digest]bool{}, webhooks: map[digest]bool{},
-	}
-}
-
-// has tells whether an id falls into the view's part.
-func (v *view) has(id checkout.ID) bool { return id.Random()%v.parts == v.part }
-
-func (a *auditor) checkPart(ctx context.Context, v *view) error {
-	steps := []func(context.Context, *view) error{
-		a.checkTasks, a.readLog, a.checkOrders, a.checkWebhooks, a.checkCarts,
+	steps := []func(context.Context) error{
+		a.open, a.checkOrders, a.checkLog, a.checkLevels, a.checkHolds, a.checkTasks, a.checkWebhooks, a.checkCarts,
 	}
 	for _, step := range steps {
-		if err := step(ctx, v); err != nil {
+		if err := step(ctx); err != nil {
 			return err
 		}
 	}
-	a.judgeStrays(v)
-	for id := range v.marks {
-		a.broken(truthOrder, id.String(), "the log has events of an order that is not there")
-	}
+	a.judgeBooks()
+	a.checkInvoices()
 	return nil
+}
+
+// within reads in a snapshot that is open for no longer than that.
+func (a *auditor) within(ctx context.Context, read func(store.Snapshot) error) (err error) {
+	rows, err := a.source.Snapshot(ctx)
+	if err != nil {
+		return fmt.Errorf("open a snapshot: %w", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	return read(rows)
+}
+
+// list is a table that is walked by its key. Where it can be compared, the walk ends
+// at the key that was the last one when it began: a shop at work adds rows for ever.
+type list[K, R any] struct {
+	page    func(rows store.Snapshot, ctx context.Context, after K, limit int) ([]R, error)
+	key     func(R) K
+	compare func(a, b K) int
+	last    K
+	chunk   int
+}
+
+// walk reads a list a chunk at a time, each in its own snapshot with what look
+// finds beside it there. judge gets both when the snapshot is closed.
+func walk[K, R any](ctx context.Context, a *auditor, l list[K, R], look func(context.Context, store.Snapshot, []R) (*view, error), judge func(*view, []R) error) error {
+	var after K
+	for more := true; more; {
+		var v *view
+		var chunk []R
+		err := a.within(ctx, func(rows store.Snapshot) (err error) {
+			if chunk, err = l.page(rows, ctx, after, l.chunk); err == nil {
+				v, err = look(ctx, rows, chunk)
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if err := judge(v, chunk); err != nil {
+			return err
+		}
+		if more = len(chunk) == l.chunk; more {
+			after = l.key(chunk[len(chunk)-1])
+			more = l.compare == nil || l.compare(after, l.last) < 0
+		}
+	}
+	return ctx.Err()
 }
 
 // judge counts a row that a law was applied to; why is what is wrong with it.
@@ -111,9 +104,15 @@ func (a *auditor) judge(law string, id fmt.Stringer, why string) {
 	}
 }
 
-// broken records a breach that is no row's own.
+// broken records a breach that is no row's own. A row that is named already is not
+// named again.
 func (a *auditor) broken(law, id, why string) {
 	f := a.findings[law]
+	for i := range f.IDs {
+		if f.IDs[i] == id && f.Notes[i] == why {
+			return
+		}
+	}
 	f.Broken++
 	if len(f.IDs) < maxIDs {
 		f.IDs = append(f.IDs, id)
@@ -130,60 +129,4 @@ func (a *auditor) list() []Finding {
 		}
 	}
 	return list
-}
-
-// walk reads all rows of a table, a chunk at a time.
-func walk[K, R any](ctx context.Context, chunk int, page func(context.Context, K, int) ([]R, error), key func(R) K, visit func(R) error) error {
-	var after K
-	for {
-		rows, err := page(ctx, after, chunk)
-		if err != nil {
-			return err
-		}
-		for _, row := range rows {
-			if err := visit(row); err != nil {
-				return err
-			}
-		}
-		if len(rows) < chunk {
-			return ctx.Err()
-		}
-		after = key(rows[len(rows)-1])
-	}
-}
-
-// checkOrders judges the orders of a part, and gathers from every order what is
-// filed under another key than its own.
-func (a *auditor) checkOrders(ctx context.Context, v *view) error {
-	key := func(o *checkout.Order) checkout.ID { return o.ID }
-	return walk(ctx, a.options.chunk, a.rows.Orders, key, func(o *checkout.Order) error {
-		v.fileCart(o)
-		a.checkCharges(v, o)
-		if !v.has(o.ID) {
-			return nil
-		}
-		a.judgeOrder(v, o)
-		a.judgeSubjects(v, o)
-		delete(v.marks, o.ID)
-		a.levels.addOrder(o)
-		a.judgeInvoice(o)
-		return a.askGateway(ctx, o)
-	})
-}
-
-func (a *auditor) judgeOrder(v *view, o *checkout.Order) {
-	for _, r := range rules {
-		switch {
-		case r.order != nil:
-			a.judge(r.Name, o.ID, r.order(v, o))
-		case r.payment != nil:
-			for i := range o.Payments {
-				a.judge(r.Name, o.Payments[i].ID, r.payment(v, o, &o.Payments[i]))
-			}
-		case r.refund != nil:
-			for i := range o.Refunds {
-				a.judge(r.Name, o.Refunds[i].ID, r.refund(v, o, &o.Refunds[i]))
-			}
-		}
-	}
 }

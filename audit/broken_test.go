@@ -230,6 +230,17 @@ var breaches = []breach{
 		f.carts = nil
 		return s.ids["cart"].String()
 	}},
+	{"once.cart", "a cart's last order is not there", func(f *forged, _ *shop) string {
+		return f.cartOf(checkout.ID{2})
+	}},
+	{"once.cart", "a cart's last order is of no cart", func(f *forged, s *shop) string {
+		return f.cartOf(s.ids["paid"])
+	}},
+	{"once.cart", "a cart's last order is superseded", func(f *forged, s *shop) string {
+		o := f.order(s.ids["cancelled"])
+		o.CartID, o.Superseded = checkout.ID{1}, true
+		return f.cartOf(o.ID)
+	}},
 	{"once.attempt", "two attempts are open", func(f *forged, s *shop) string {
 		o := f.order(s.ids["awaiting"])
 		for i := range o.Payments {
@@ -246,6 +257,10 @@ var breaches = []breach{
 		o := f.order(s.ids["twice"])
 		o.Payments[1].ChargeID = o.Payments[0].ChargeID
 		return o.Payments[1].ID.String()
+	}},
+	{"once.charge", "a charge leads to no payment", func(f *forged, s *shop) string {
+		f.unfiled = s.ids["paid.payment"]
+		return f.unfiled.String()
 	}},
 	{"once.webhook", "a webhook event is stored twice", func(f *forged, s *shop) string {
 		f.webhook(s.webhookID("evt_paid")).Event.Key = "evt_uninteresting"
@@ -339,6 +354,11 @@ var breaches = []breach{
 		drop(f, s.ids["capturing.payment"])
 		return s.ids["capturing.payment"].String()
 	}},
+	{"progress.payment", "an open payment's task is another order's", func(f *forged, s *shop) string {
+		t := f.task(s.ids["awaiting.payment"])
+		t.OrderID, t.Kind = s.ids["paid"], checkout.TaskAttend
+		return s.ids["awaiting.payment"].String()
+	}},
 	{"progress.refund", "a pending refund is forgotten", func(f *forged, s *shop) string {
 		drop(f, s.ids["partial.refund"])
 		return s.ids["partial.refund"].String()
@@ -430,6 +450,12 @@ func (f *forged) owe(id checkout.ID, kind checkout.TaskKind, order checkout.ID) 
 	return id.String()
 }
 
+// cartOf adds a cart with a last order and returns its id.
+func (f *forged) cartOf(last checkout.ID) string {
+	f.carts = append([]*checkout.Cart{{ID: checkout.ID{1}, LastOrder: last}}, f.carts...)
+	return checkout.ID{1}.String()
+}
+
 // quote gives an order a quote of its own to change: stores share what never
 // changes.
 func (f *forged) quote(order checkout.ID) *checkout.Quote {
@@ -460,7 +486,7 @@ func TestEachLawIsBrokenAlone(t *testing.T) {
 	for _, b := range breaches {
 		t.Run(b.law+": "+b.how, func(t *testing.T) {
 			t.Parallel()
-			for _, options := range []Options{{}, {chunk: 1, part: 1}, {chunk: 2, part: 5}} {
+			for _, options := range []Options{{}, {chunk: 1, span: 1}, {chunk: 2, span: 3}} {
 				f := read(t, s.rows)
 				requireOnly(t, b.law, b.forge(f, s), f, options)
 			}

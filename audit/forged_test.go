@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +26,7 @@ type forged struct {
 	webhooks []*checkout.WebhookRecord
 	log      []checkout.LogEntry
 	counters map[string]int64
+	unfiled  checkout.ID // a payment that its charge does not lead to
 }
 
 // read takes every row of a store.
@@ -103,7 +105,76 @@ func (f *forged) Log(_ context.Context, after int64, limit int) ([]checkout.LogE
 	return pageOf(f.log, key, func(a, b int64) int { return int(a - b) }, after, limit)
 }
 
+func (f *forged) Batches(ctx context.Context, after int64, limit int) ([]checkout.LogEntry, error) {
+	return f.Log(ctx, after, limit)
+}
+
 func (f *forged) Counters(context.Context) (map[string]int64, error) { return f.counters, nil }
+
+func (f *forged) Held(context.Context) (map[checkout.StockKey]int64, error) {
+	held := map[checkout.StockKey]int64{}
+	for _, h := range f.holds {
+		for _, a := range h.Allocations {
+			held[checkout.StockKey{SKU: a.SKU, Warehouse: a.Warehouse}] += a.Qty
+		}
+	}
+	return held, nil
+}
+
+func (f *forged) Last(context.Context) (last store.LastKeys, err error) {
+	if n := len(f.carts); n > 0 {
+		last.Cart = f.carts[n-1].ID
+	}
+	if n := len(f.orders); n > 0 {
+		last.Order = f.orders[n-1].ID
+	}
+	if n := len(f.tasks); n > 0 {
+		last.Task = f.tasks[n-1].ID
+	}
+	if n := len(f.webhooks); n > 0 {
+		last.Webhook = f.webhooks[n-1].ID
+	}
+	if n := len(f.holds); n > 0 {
+		last.Session = f.holds[n-1].SessionID
+	}
+	return last, nil
+}
+
+func (f *forged) Find(_ context.Context, keys store.FindKeys) (found store.Found, err error) {
+	found.Orders = rowsOf(f.orders, keys.Orders, func(o *checkout.Order) checkout.ID { return o.ID })
+	found.Carts = rowsOf(f.carts, keys.Carts, func(c *checkout.Cart) checkout.ID { return c.ID })
+	found.Tasks = rowsOf(f.tasks, keys.Tasks, func(t checkout.Task) checkout.ID { return t.ID })
+	for _, t := range f.tasks {
+		if t.Attention && slices.Contains(keys.Attended, t.OrderID) {
+			found.Tasks = append(found.Tasks, t)
+		}
+	}
+	found.Webhooks = rowsOf(f.webhooks, keys.Webhooks, func(w *checkout.WebhookRecord) checkout.ID { return w.ID })
+	found.Batches = rowsOf(f.log, keys.Batches, func(e checkout.LogEntry) checkout.ID { return e.BatchID })
+	for _, o := range f.orders {
+		for i := range o.Payments {
+			p := &o.Payments[i]
+			if key := (store.ChargeKey{Gateway: p.Gateway, ChargeID: p.ChargeID}); slices.Contains(keys.Charges, key) && p.ID != f.unfiled {
+				found.Charges = append(found.Charges, store.Charged{ChargeKey: key, Payment: p.ID})
+			}
+		}
+	}
+	for _, w := range f.webhooks {
+		if key := (checkout.WebhookKey{Gateway: w.Event.Gateway, Key: w.Event.Key}); slices.Contains(keys.Events, key) {
+			found.Events = append(found.Events, store.Stored{WebhookKey: key, ID: w.ID})
+		}
+	}
+	return found, nil
+}
+
+func rowsOf[R any](rows []R, ids []checkout.ID, id func(R) checkout.ID) (found []R) {
+	for _, row := range rows {
+		if slices.Contains(ids, id(row)) {
+			found = append(found, row)
+		}
+	}
+	return found
+}
 
 func (f *forged) order(id checkout.ID) *checkout.Order {
 	for _, o := range f.orders {

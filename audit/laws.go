@@ -10,6 +10,7 @@ import (
 type rule struct {
 	Law
 	level   func(*stock) string
+	account func(*account) string
 	hold    func(*view, *checkout.Hold) string
 	order   func(*view, *checkout.Order) string
 	payment func(*view, *checkout.Order, *checkout.Payment) string
@@ -24,20 +25,19 @@ const (
 	onceCart      = "once.cart"
 	onceCharge    = "once.charge"
 	onceInvoice   = "once.invoice"
-	onceWebhook   = "once.webhook"
 	moneyGateway  = "money.gateway"
-	taskSubject   = "progress.subject"
 	truthPosition = "truth.position"
 	truthOrder    = "truth.order"
+	truthBatches  = "truth.batches"
 )
 
 // rules are all laws, in the order of a report.
 var rules = []rule{
 	{Law: Law{"stock", "levels", "received = available + locked + deducted − restocked"}, level: balanced},
 	{Law: Law{"stock.negative", "levels", "no quantity is below zero, and no more is restocked than was deducted"}, level: notNegative},
-	{Law: Law{"stock.locked", "levels", "locked = the sum of open holds of sessions and orders"}, level: lockedByHolds},
+	{Law: Law{"stock.locked", "levels", "locked = the sum of open holds of sessions and orders"}, account: lockedByHolds},
 	{Law: Law{"stock.received", "levels", "received = the sum of recorded adjustments"}, level: receivedByRecord},
-	{Law: Law{"stock.deducted", "levels", "deducted and restocked = what orders have claimed and given back"}, level: deductedByOrders},
+	{Law: Law{"stock.deducted", "levels", "deducted and restocked = what orders have claimed and given back"}, account: deductedByOrders},
 	{Law: Law{"stock.hold", "orders", "an order that waits holds its stock, a paid one has claimed it, an ended one holds none"}, order: holdFitsStatus},
 	{Law: Law{"stock.lines", "orders", "an order's allocations are exactly the units of its lines"}, order: linesAllocated},
 
@@ -55,7 +55,7 @@ var rules = []rule{
 	{Law: Law{"once.attempt", "orders", "at most one attempt to pay an order is open that no other superseded"}, order: oneAttempt},
 	{Law: Law{"once.key", "orders", "an order's attempts have different idempotency keys"}, order: differentKeys},
 	{Law: Law{onceCharge, "payments", "no charge of a gateway stands in two payments"}},
-	{Law: Law{onceWebhook, "webhook events", "a webhook event is stored once, and applied where its payment is known"}, webhook: appliedOnce},
+	{Law: Law{"once.webhook", "webhook events", "a webhook event is stored once, and applied where its payment is known"}, webhook: appliedOnce},
 	{Law: Law{onceInvoice, "orders", "every order that was confirmed has an invoice number of its own: 1 to the counter of its series, without a gap"}},
 
 	{Law: Law{"progress.state", "orders", "an order is in a state that a step of its saga leads to"}, order: stateReached},
@@ -64,12 +64,12 @@ var rules = []rule{
 	{Law: Law{"progress.refund", "refunds", "a pending refund has a task"}, refund: refundHasTask},
 	{Law: Law{"progress.webhook", "webhook events", "a webhook event that waits for its payment has a task"}, webhook: webhookHasTask},
 	{Law: Law{"progress.task", "tasks", "no task that is due waits for a worker"}, task: notForgotten, needs: func(o Options) bool { return o.TaskGrace >= 0 }},
-	{Law: Law{taskSubject, "tasks", "a task works on a payment, a refund, an order or a webhook event that is there"}},
+	{Law: Law{"progress.subject", "tasks", "a task works on a payment, a refund, an order or a webhook event that is there"}, task: hasSubject},
 	{Law: Law{"progress.hold", "holds", "no session's hold outlives its time"}, hold: notOutlived, needs: holdsWatched},
 
 	{Law: Law{truthPosition, "batches", "the log's positions run from 1 to the counter without a gap"}},
-	{Law: Law{truthOrder, "orders", "an order's events are numbered without a gap, in the order of commits"}, order: eventsInOrder},
-	{Law: Law{"truth.batches", "orders", "an order names exactly the batches that hold its events"}, order: namesItsBatches},
+	{Law: Law{truthOrder, "orders", "an order's events are numbered without a gap, in the order of commits"}},
+	{Law: Law{truthBatches, "orders", "an order names exactly the batches that hold its events"}},
 }
 
 func holdsWatched(o Options) bool { return o.HoldGrace >= 0 }

@@ -1,16 +1,11 @@
 package audit
 
 import (
-	"context"
 	"fmt"
 
 	"kassa/checkout"
 	"kassa/money"
 )
-
-// operator tells whether the order has an open attention item or an operator has
-// ended one: people have the last word on money, and the log has their note.
-func (v *view) operator(o *checkout.Order) bool { return v.attended[o.ID] || v.settled[o.ID] }
 
 // quoteAddsUp follows the sums that checkout.Quote and checkout.QuoteLine define.
 func quoteAddsUp(_ *view, o *checkout.Order) string {
@@ -147,44 +142,6 @@ func statusFitsRefunds(_ *view, o *checkout.Order) string {
 	}
 	if o.Status != want {
 		return fmt.Sprintf("the order is %s; by its refunds it is %s", o.Status, want)
-	}
-	return ""
-}
-
-// askGateway compares our ledger with the gateway's. Only payments that have
-// ended are compared: of an open one the gateway may know more than we do.
-func (a *auditor) askGateway(ctx context.Context, o *checkout.Order) error {
-	if a.options.Gateway == nil {
-		return nil
-	}
-	for i := range o.Payments {
-		p := &o.Payments[i]
-		if p.Open() {
-			continue
-		}
-		captured, refunded, found, err := a.options.Gateway(ctx, o, p)
-		if err != nil {
-			return fmt.Errorf("ask the gateway %s about payment %s: %w", p.Gateway, p.ID, err)
-		}
-		a.judge(moneyGateway, p.ID, sameAtGateway(o, p, captured, refunded, found))
-	}
-	return nil
-}
-
-// sameAtGateway leaves room for refunds that are on their way: the gateway may
-// count them already.
-func sameAtGateway(o *checkout.Order, p *checkout.Payment, captured, refunded money.Money, found bool) string {
-	done, committed := refunds(o, p, succeeded), refunds(o, p, notFailed)
-	switch {
-	case !found && p.Captured.Minor == 0:
-		return ""
-	case !found:
-		return fmt.Sprintf("the gateway has no such payment, and we have %s captured", sum(p.Captured))
-	case captured.Minor != p.Captured.Minor || captured.Minor > 0 && captured.Currency != p.Captured.Currency:
-		return fmt.Sprintf("the gateway captured %s, we have %s", sum(captured), sum(p.Captured))
-	case refunded.Minor < done || refunded.Minor > committed:
-		return fmt.Sprintf("the gateway refunded %s, we have %s done and %s on their way", sum(refunded),
-			money.New(done, p.Captured.Currency), money.New(committed-done, p.Captured.Currency))
 	}
 	return ""
 }

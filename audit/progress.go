@@ -3,99 +3,83 @@ package audit
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 
 	"kassa/checkout"
+	"kassa/store"
 )
 
-// owed is what is remembered of a task.
-type owed struct {
-	id   checkout.ID
-	kind checkout.TaskKind
-}
-
-// owes tells whether a task works on a thing that belongs to an order, or on a
-// webhook event, which belongs to itself.
-func (v *view) owes(owner, id checkout.ID) bool {
-	return slices.ContainsFunc(v.owed[owner], func(t owed) bool { return t.id == id })
-}
-
-// checkTasks judges the tasks of a part's orders and remembers what they are for.
-// A task of no order, a webhook event's, is filed under its own id.
-func (a *auditor) checkTasks(ctx context.Context, v *view) error {
-	key := func(t checkout.Task) checkout.ID { return t.ID }
-	return walk(ctx, a.options.chunk, a.rows.Tasks, key, func(t checkout.Task) error {
-		subject := t.OrderID
-		if subject.IsZero() {
-			subject = t.ID
+func (a *auditor) checkTasks(ctx context.Context) error {
+	tasks := list[checkout.ID, checkout.Task]{
+		page: store.Snapshot.Tasks, key: func(t checkout.Task) checkout.ID { return t.ID },
+		compare: checkout.ID.Compare, last: a.opening.last.Task, chunk: a.options.chunk,
+	}
+	look := func(ctx context.Context, rows store.Snapshot, tasks []checkout.Task) (*view, error) {
+		var keys store.FindKeys
+		for _, t := range tasks {
+			if keys.Orders = append(keys.Orders, t.OrderID); t.OrderID.IsZero() {
+				keys.Webhooks = append(keys.Webhooks, t.ID)
+			}
 		}
-		if !v.has(subject) {
-			return nil
-		}
-		v.owed[subject] = append(v.owed[subject], owed{t.ID, t.Kind})
-		if t.Attention {
-			v.attended[subject] = true
-		}
-		for _, r := range rules {
-			if r.task != nil {
-				a.judge(r.Name, t.ID, r.task(v, t))
+		keys.Orders = unique(keys.Orders)
+		v := a.newView(rows)
+		return v, v.find(ctx, rows, keys)
+	}
+	return walk(ctx, a, tasks, look, func(v *view, tasks []checkout.Task) error {
+		for _, t := range tasks {
+			for i := range rules {
+				if r := &rules[i]; r.task != nil {
+					a.judge(r.Name, t.ID, r.task(v, t))
+				}
 			}
 		}
 		return nil
 	})
 }
 
-// judgeSubjects judges the tasks of an order by what they work on.
-func (a *auditor) judgeSubjects(v *view, o *checkout.Order) {
-	for _, t := range v.owed[o.ID] {
-		a.judge(taskSubject, t.id, ofOrder(o, t))
+// hasSubject asks whether what the task works on is there.
+func hasSubject(v *view, t checkout.Task) string {
+	o := v.orders[t.OrderID]
+	switch {
+	case t.OrderID.IsZero() && v.webhooks[t.ID] != nil:
+		return ofWebhook(t)
+	case t.OrderID.IsZero():
+		return ofNothing(t)
+	case o == nil:
+		return fmt.Sprintf("order %s of %s is not there", t.OrderID, t.Kind)
 	}
-	delete(v.owed, o.ID)
+	return ofOrder(o, t)
 }
 
-// judgeStrays judges what neither an order nor a webhook event has answered for.
-func (a *auditor) judgeStrays(v *view) {
-	for _, owner := range slices.SortedFunc(maps.Keys(v.owed), checkout.ID.Compare) {
-		for _, t := range v.owed[owner] {
-			a.judge(taskSubject, t.id, ofNothing(owner, t))
-		}
-	}
-}
-
-func ofOrder(o *checkout.Order, t owed) string {
+func ofOrder(o *checkout.Order, t checkout.Task) string {
 	there := false
-	switch t.kind {
+	switch t.Kind {
 	case checkout.TaskInitiate, checkout.TaskLookUp, checkout.TaskClose, checkout.TaskCapture, checkout.TaskVoid:
-		there = o.Payment(t.id) != nil
+		there = o.Payment(t.ID) != nil
 	case checkout.TaskRefund, checkout.TaskLookUpRefund:
-		there = o.Refund(t.id) != nil
+		there = o.Refund(t.ID) != nil
 	case checkout.TaskAttend:
 		there = true // it is about the order
 	}
 	if there {
 		return ""
 	}
-	return fmt.Sprintf("order %s has nothing by this id for %s", o.ID, t.kind)
+	return fmt.Sprintf("order %s has nothing by this id for %s", o.ID, t.Kind)
 }
 
-func ofWebhook(t owed) string {
-	if t.kind == checkout.TaskWebhook {
+func ofWebhook(t checkout.Task) string {
+	if t.Kind == checkout.TaskWebhook {
 		return ""
 	}
-	return fmt.Sprintf("it is a webhook event's, and the work is %s", t.kind)
+	return fmt.Sprintf("it is a webhook event's, and the work is %s", t.Kind)
 }
 
 // ofNothing allows what is about the shop itself: an operator is told of stock
 // that was counted too low.
-func ofNothing(owner checkout.ID, t owed) string {
-	switch {
-	case owner != t.id:
-		return fmt.Sprintf("order %s of %s is not there", owner, t.kind)
-	case t.kind == checkout.TaskAttend:
+func ofNothing(t checkout.Task) string {
+	if t.Kind == checkout.TaskAttend {
 		return ""
 	}
-	return fmt.Sprintf("%s is of no order, and there is no webhook event by this id", t.kind)
+	return fmt.Sprintf("%s is of no order, and there is no webhook event by this id", t.Kind)
 }
 
 // stateReached asks whether the saga has a way to the order's state. What money
@@ -151,7 +135,7 @@ func refundHasTask(v *view, o *checkout.Order, r *checkout.Refund) string {
 }
 
 func webhookHasTask(v *view, w *checkout.WebhookRecord) string {
-	if w.Status != checkout.WebhookReceived || v.owes(w.ID, w.ID) {
+	if w.Status != checkout.WebhookReceived || v.owes(checkout.ID{}, w.ID) {
 		return ""
 	}
 	return fmt.Sprintf("event %s of %s waits for its payment and nobody looks for it", w.Event.Key, w.Event.Gateway)

@@ -5,98 +5,107 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"kassa/checkout"
 	"kassa/store"
 )
 
-// stock is a level and what the other tables say that it should be.
+// stock is a level and the record behind it.
 type stock struct {
-	level              checkout.Level
-	held               int64 // by open holds
-	claimed, givenBack int64 // by orders
-	adjusted           int64
+	level    checkout.Level
+	adjusted int64
 }
 
-// levels are all levels of the shop, by key. They are as many as the catalogue
-// has, not as the shop has orders.
-type levels map[checkout.StockKey]*stock
-
-func (l levels) at(key checkout.StockKey) *stock {
-	s := l[key]
-	if s == nil {
-		s = &stock{}
-		l[key] = s
+// checkLevels judges each level by itself and by its adjustments.
+func (a *auditor) checkLevels(ctx context.Context) error {
+	var after checkout.StockKey
+	levels := list[checkout.StockKey, checkout.Level]{page: store.Snapshot.Levels, key: checkout.Level.Key, chunk: a.options.chunk}
+	look := func(ctx context.Context, rows store.Snapshot, levels []checkout.Level) (*view, error) {
+		v := a.newView(rows)
+		to := upTo(levels, a.options.chunk)
+		err := v.sumAdjusted(ctx, rows, after, to)
+		if to != nil {
+			after = *to
+		}
+		return v, err
 	}
-	return s
+	return walk(ctx, a, levels, look, func(v *view, levels []checkout.Level) error {
+		for _, l := range levels {
+			a.judgeLevel(l.Key(), &stock{level: l, adjusted: v.adjusted[l.Key()]})
+			delete(v.adjusted, l.Key())
+		}
+		for _, key := range slices.SortedFunc(maps.Keys(v.adjusted), checkout.StockKey.Compare) {
+			a.judgeLevel(key, &stock{adjusted: v.adjusted[key]})
+		}
+		return nil
+	})
 }
 
-func (l levels) hold(allocations []checkout.Allocation) {
-	for _, a := range allocations {
-		l.at(checkout.StockKey{SKU: a.SKU, Warehouse: a.Warehouse}).held += a.Qty
+// upTo is the key that a page of levels reaches to, or nil for the last page.
+func upTo(levels []checkout.Level, limit int) *checkout.StockKey {
+	if len(levels) < limit {
+		return nil
 	}
+	key := levels[len(levels)-1].Key()
+	return &key
 }
 
-func (l levels) addOrder(o *checkout.Order) {
-	switch o.HoldStatus {
-	case checkout.HoldOpen:
-		l.hold(o.Allocations)
-	case checkout.HoldClaimed:
-		for _, a := range o.Allocations {
-			s := l.at(checkout.StockKey{SKU: a.SKU, Warehouse: a.Warehouse})
-			s.claimed += a.Qty
-			if o.Restocked {
-				s.givenBack += a.Qty
+// sumAdjusted reads the adjustments of the levels after one and up to another, or up
+// to the end where that is nil.
+func (v *view) sumAdjusted(ctx context.Context, rows store.Snapshot, after checkout.StockKey, to *checkout.StockKey) error {
+	for {
+		sums, err := rows.Adjusted(ctx, after, v.options.chunk)
+		if err != nil {
+			return err
+		}
+		for _, s := range sums {
+			if to != nil && s.Key.Compare(*to) > 0 {
+				return nil
 			}
+			v.adjusted[s.Key] = s.Sum
+			after = s.Key
+		}
+		if len(sums) < v.options.chunk {
+			return nil
+		}
+	}
+}
+
+func (a *auditor) judgeLevel(key checkout.StockKey, s *stock) {
+	for i := range rules {
+		if r := &rules[i]; r.level != nil {
+			a.judge(r.Name, levelName(key), r.level(s))
 		}
 	}
 }
 
 func (a *auditor) checkHolds(ctx context.Context) error {
-	v := a.newView(0)
-	key := func(h *checkout.Hold) string { return h.SessionID }
-	return walk(ctx, a.options.chunk, a.rows.Holds, key, func(h *checkout.Hold) error {
-		a.levels.hold(h.Allocations)
-		for _, r := range rules {
-			if r.hold != nil {
-				a.judge(r.Name, name(h.SessionID), r.hold(v, h))
+	holds := list[string, *checkout.Hold]{
+		page: store.Snapshot.Holds, key: func(h *checkout.Hold) string { return h.SessionID },
+		compare: strings.Compare, last: a.opening.last.Session, chunk: a.options.chunk,
+	}
+	look := func(_ context.Context, rows store.Snapshot, _ []*checkout.Hold) (*view, error) {
+		return a.newView(rows), nil
+	}
+	return walk(ctx, a, holds, look, func(v *view, holds []*checkout.Hold) error {
+		for _, h := range holds {
+			for i := range rules {
+				if r := &rules[i]; r.hold != nil {
+					a.judge(r.Name, name(h.SessionID), r.hold(v, h))
+				}
 			}
 		}
 		return nil
 	})
-}
-
-// checkLevels judges the levels when all holds and orders are summed.
-func (a *auditor) checkLevels(ctx context.Context) error {
-	adjusted := func(s store.Adjusted) checkout.StockKey { return s.Key }
-	err := walk(ctx, a.options.chunk, a.rows.Adjusted, adjusted, func(s store.Adjusted) error {
-		a.levels.at(s.Key).adjusted = s.Sum
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	err = walk(ctx, a.options.chunk, a.rows.Levels, checkout.Level.Key, func(l checkout.Level) error {
-		a.levels.at(l.Key()).level = l
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	for _, key := range slices.SortedFunc(maps.Keys(a.levels), checkout.StockKey.Compare) {
-		for _, r := range rules {
-			if r.level != nil {
-				a.judge(r.Name, name(key.SKU+" in "+key.Warehouse), r.level(a.levels[key]))
-			}
-		}
-	}
-	return nil
 }
 
 // name is an id that is text already.
 type name string
 
 func (n name) String() string { return string(n) }
+
+func levelName(key checkout.StockKey) name { return name(key.SKU + " in " + key.Warehouse) }
 
 func balanced(s *stock) string {
 	l := s.level
@@ -118,19 +127,8 @@ func notNegative(s *stock) string {
 	return ""
 }
 
-func lockedByHolds(s *stock) string {
-	return differ("locked", s.level.Locked, "open holds have", s.held)
-}
-
 func receivedByRecord(s *stock) string {
 	return differ("received", s.level.Received, "adjustments sum to", s.adjusted)
-}
-
-func deductedByOrders(s *stock) string {
-	if why := differ("deducted", s.level.Deducted, "orders have claimed", s.claimed); why != "" {
-		return why
-	}
-	return differ("restocked", s.level.Restocked, "orders have given back", s.givenBack)
 }
 
 func differ(what string, have int64, where string, want int64) string {

@@ -1,16 +1,18 @@
 // Package batch turns many small writes into few transactions: group commit.
 // While one batch commits, the commands that arrive gather and form the next;
-// nothing is ever held back by a timer. The package is generic: it must not know
-// what a command is, nor any database; a Committer decides and persists.
+// nothing is ever held back by a timer. Where many wait, the next batch is decided
+// ahead, on top of the one that is still committing, so that the database and the
+// deciding work side by side; it is committed after that one, or decided again.
+// The package is generic: it must not know what a command is, nor any database; a
+// Committer decides and persists.
 package batch
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,6 +22,9 @@ var (
 	ErrFull = errors.New("the queue is full")
 	// ErrClosed: the lane takes no more commands.
 	ErrClosed = errors.New("the queue is closed")
+	// ErrBusy: a batch cannot be decided before the one that is still committing
+	// has ended. Only Prepare answers it.
+	ErrBusy = errors.New("the batch before must end first")
 	// ErrUnresolved: the commit's outcome could not be learned in time. The
 	// command may have had its effect.
 	ErrUnresolved = errors.New("the outcome of the commit is not known")
@@ -49,12 +54,22 @@ type Outcome[R any] struct {
 	Deferred bool
 }
 
-// Committer decides and persists one batch in one transaction.
+// Committer decides and persists one batch in one transaction. NewID, Prepare,
+// Forget and Commit are called one at a time; a Prepared's Commit and Committed
+// may run beside Prepare.
 type Committer[ID any, C any, R any] interface {
 	// NewID makes the id of a batch's transaction.
 	NewID() ID
-	// Commit applies the commands in order and commits. The outcomes are one for
-	// each command; they are also returned with an error of class Unknown.
+	// Prepare decides the commands in order, on top of what was prepared before
+	// and may not be committed yet. It returns nil where that cannot be done: the
+	// batch then goes through Commit. ErrBusy asks for the batch that is still
+	// committing to end first.
+	Prepare(ctx context.Context, id ID, commands []C) (Prepared[R], error)
+	// Forget drops all that was prepared: a commit that it stands on has failed.
+	Forget()
+	// Commit applies the commands in order and commits, with nothing taken for
+	// granted. The outcomes are one for each command; they are also returned with
+	// an error of class Unknown.
 	Commit(ctx context.Context, id ID, commands []C) ([]Outcome[R], error)
 	// Committed is called once for every batch that is known to be committed,
 	// before its callers are answered.
@@ -64,6 +79,14 @@ type Committer[ID any, C any, R any] interface {
 	Fence(ctx context.Context, id ID) (committed bool, err error)
 	// Classify tells what an error of Commit makes certain.
 	Classify(err error) Class
+}
+
+// Prepared is a batch that was decided and not yet written.
+type Prepared[R any] interface {
+	// Outcomes are one for each command.
+	Outcomes() []Outcome[R]
+	// Commit writes and commits.
+	Commit(ctx context.Context) error
 }
 
 // Config bounds a lane.
@@ -98,11 +121,13 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Lane is one queue with one batch in flight.
+// Lane is one queue with one batch in flight, and one prepared behind it.
 type Lane[ID any, C any, R any] struct {
 	cfg       Config
 	committer Committer[ID, C, R]
 	queue     chan *item[C, R]
+	enough    atomic.Int64  // how long the queue must be to wake the lane; 0: never
+	woken     chan struct{} // says that it is
 	stopped   chan struct{} // closed when the lane has drained
 
 	mu     sync.RWMutex // guards closed against sends on queue
@@ -121,6 +146,7 @@ func New[ID any, C any, R any](cfg Config, committer Committer[ID, C, R]) *Lane[
 	l := &Lane[ID, C, R]{
 		cfg: cfg, committer: committer,
 		queue:   make(chan *item[C, R], cfg.MaxQueue),
+		woken:   make(chan struct{}, 1),
 		stopped: make(chan struct{}),
 	}
 	go l.run()
@@ -154,6 +180,7 @@ func (l *Lane[ID, C, R]) enqueue(it *item[C, R]) error {
 	}
 	select {
 	case l.queue <- it:
+		l.wake()
 		return nil
 	default:
 		return ErrFull
@@ -178,173 +205,6 @@ func (l *Lane[ID, C, R]) Close(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("batch: %d commands were still queued: %w", len(l.queue), ctx.Err())
 	}
-}
-
-func (l *Lane[ID, C, R]) run() {
-	defer close(l.stopped)
-	var head []*item[C, R] // deferred by the batch before
-	for {
-		batch, ok := l.draw(head)
-		if !ok {
-			return
-		}
-		head = l.process(batch)
-		l.gather()
-	}
-}
-
-// gather lets those who were just answered send their next command, so that the
-// next batch is not drawn half empty. It yields as long as the queue grows by it
-// and waits for nobody: with nothing else to run it takes less than a microsecond.
-func (l *Lane[ID, C, R]) gather() {
-	for quiet := 0; quiet < 3 && len(l.queue) < l.cfg.MaxBatch; quiet++ {
-		before := len(l.queue)
-		runtime.Gosched()
-		if len(l.queue) > before {
-			quiet = -1
-		}
-	}
-}
-
-// draw waits for a first command and takes all that are there.
-func (l *Lane[ID, C, R]) draw(head []*item[C, R]) ([]*item[C, R], bool) {
-	batch := head
-	if len(batch) == 0 {
-		it, ok := <-l.queue
-		if !ok {
-			return nil, false
-		}
-		batch = append(batch, it)
-	}
-	for len(batch) < l.cfg.MaxBatch {
-		select {
-		case it, ok := <-l.queue:
-			if !ok {
-				return batch, true
-			}
-			batch = append(batch, it)
-		default:
-			return batch, true
-		}
-	}
-	return batch, true
-}
-
-// process commits a batch and answers its commands. Where one command poisons
-// it, the batch is halved in order until that one is found. It returns what was
-// deferred.
-func (l *Lane[ID, C, R]) process(batch []*item[C, R]) []*item[C, R] {
-	outcomes, err := l.commit(batch)
-	if err == nil {
-		return l.answer(batch, outcomes)
-	}
-	if len(batch) == 1 || l.committer.Classify(err) != Definite || errors.Is(err, ErrUnresolved) {
-		for _, it := range batch {
-			it.done <- Outcome[R]{Err: err}
-		}
-		return nil
-	}
-	half := len(batch) / 2
-	deferred := l.process(batch[:half:half])
-	return append(deferred, l.process(batch[half:])...)
-}
-
-// maxDeferrals bounds how often one command may head the next batch: its needs
-// grow only where its rows change under it.
-const maxDeferrals = 20
-
-func (l *Lane[ID, C, R]) answer(batch []*item[C, R], outcomes []Outcome[R]) []*item[C, R] {
-	var deferred []*item[C, R]
-	for i, it := range batch {
-		if !outcomes[i].Deferred {
-			it.done <- outcomes[i]
-			continue
-		}
-		if it.tries++; it.tries > maxDeferrals {
-			it.done <- Outcome[R]{Err: fmt.Errorf("batch: what the command needs changed %d times before its turn: %w", it.tries, ErrFull)}
-			continue
-		}
-		deferred = append(deferred, it)
-	}
-	return deferred
-}
-
-// commit runs one transaction, and again where nothing was written for a reason
-// that may pass.
-func (l *Lane[ID, C, R]) commit(batch []*item[C, R]) ([]Outcome[R], error) {
-	commands := make([]C, len(batch))
-	for i, it := range batch {
-		commands[i] = it.command
-	}
-	var err error
-	for try := 0; try <= l.cfg.Retries; try++ {
-		if try > 0 {
-			pause(try)
-		}
-		var outcomes []Outcome[R]
-		outcomes, err = l.attempt(commands)
-		if err == nil {
-			return outcomes, nil
-		}
-		class := l.committer.Classify(err)
-		l.cfg.OnTrouble(class, err)
-		if errors.Is(err, ErrUnresolved) || class == Definite {
-			return nil, err
-		}
-	}
-	return nil, err
-}
-
-// attempt runs one transaction. An unknown commit is resolved, never guessed:
-// where it was committed its outcomes stand; else it is fenced out, and the
-// caller does the work again under a new id.
-func (l *Lane[ID, C, R]) attempt(commands []C) ([]Outcome[R], error) {
-	// A batch outlives the callers it serves, so it has no caller's context.
-	ctx := context.Background()
-	id := l.committer.NewID()
-	start := time.Now()
-	outcomes, err := l.committer.Commit(ctx, id, commands)
-	if err == nil {
-		return l.committed(outcomes, start), nil
-	}
-	if l.committer.Classify(err) != Unknown {
-		return nil, err
-	}
-	committed, fenceErr := l.resolve(ctx, id)
-	switch {
-	case fenceErr != nil:
-		return nil, errors.Join(ErrUnresolved, err, fenceErr)
-	case committed:
-		return l.committed(outcomes, start), nil
-	}
-	return nil, err
-}
-
-func (l *Lane[ID, C, R]) committed(outcomes []Outcome[R], start time.Time) []Outcome[R] {
-	l.cfg.OnCommit(len(outcomes), time.Since(start))
-	l.committer.Committed(outcomes)
-	return outcomes
-}
-
-func (l *Lane[ID, C, R]) resolve(ctx context.Context, id ID) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.cfg.Patience)
-	defer cancel()
-	for try := 1; ; try++ {
-		committed, err := l.committer.Fence(ctx, id)
-		if err == nil {
-			return committed, nil
-		}
-		if ctx.Err() != nil {
-			return false, err
-		}
-		pause(try)
-	}
-}
-
-// pause waits before a repeat: exponential with full jitter, 5 ms to 1 s.
-func pause(try int) {
-	longest := min(time.Second, 5*time.Millisecond<<min(try, 10))
-	time.Sleep(time.Duration(rand.Int64N(int64(longest)))) //nolint:gosec // jitter is no secret
 }
 
 // String names the class, for logs.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,6 +32,10 @@ type bank struct {
 	fenceErr  error
 	gate      chan struct{} // where it is set, each commit waits for one
 	afterward []int         // commands told to Committed
+
+	ahead bool // whether it prepares
+	spec  *int // the sum with what was prepared; nil: nothing was
+	busy  bool // whether the next Prepare answers ErrBusy
 }
 
 var (
@@ -53,6 +58,70 @@ func (b *bank) Classify(err error) batch.Class {
 		return batch.Unknown
 	}
 	return batch.Definite
+}
+
+// prepared is a batch of the bank that was decided ahead.
+type prepared struct {
+	bank     *bank
+	id, sum  int
+	commands []int
+	outcomes []batch.Outcome[int]
+}
+
+func (p *prepared) Outcomes() []batch.Outcome[int] { return p.outcomes }
+
+func (p *prepared) Commit(context.Context) error {
+	if p.bank.gate != nil {
+		<-p.bank.gate
+	}
+	return p.bank.write(p)
+}
+
+func (b *bank) Prepare(_ context.Context, id int, commands []int) (batch.Prepared[int], error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.ahead {
+		return nil, nil
+	}
+	if b.busy {
+		b.busy = false
+		return nil, batch.ErrBusy
+	}
+	from := b.sum
+	if b.spec != nil {
+		from = *b.spec
+	}
+	p := &prepared{bank: b, id: id, sum: from, commands: commands, outcomes: make([]batch.Outcome[int], len(commands))}
+	for i, c := range commands {
+		p.outcomes[i] = b.outcome(c, &p.sum)
+	}
+	b.spec = &p.sum
+	return p, nil
+}
+
+func (b *bank) Forget() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.spec = nil
+}
+
+// write commits a prepared batch, or meets the next fault.
+func (b *bank) write(p *prepared) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.attempts++
+	var err error
+	if len(b.fail) > 0 {
+		err, b.fail = b.fail[0], b.fail[1:]
+	}
+	if b.poison != 0 && slices.Contains(p.commands, b.poison) {
+		err = errPoison
+	}
+	if err == nil || errors.Is(err, errUnknown) && b.lost[p.id] {
+		b.sum = p.sum
+		b.commits = append(b.commits, p.commands)
+	}
+	return err
 }
 
 func (b *bank) Commit(_ context.Context, id int, commands []int) ([]batch.Outcome[int], error) {
@@ -85,20 +154,26 @@ func (b *bank) decide(commands []int) (int, []batch.Outcome[int], error) {
 	sum := b.sum
 	outcomes := make([]batch.Outcome[int], len(commands))
 	for i, c := range commands {
-		switch {
-		case c == b.poison && c != 0:
+		if c == b.poison && c != 0 {
 			return 0, nil, errPoison
-		case c == b.refuse && c != 0:
-			outcomes[i].Err = errRefused
-		case b.deferred[c] > 0:
-			b.deferred[c]--
-			outcomes[i].Deferred = true
-		default:
-			sum += c
-			outcomes[i].Result = sum
 		}
+		outcomes[i] = b.outcome(c, &sum)
 	}
 	return sum, outcomes, nil
+}
+
+func (b *bank) outcome(c int, sum *int) (out batch.Outcome[int]) {
+	switch {
+	case c == b.refuse && c != 0:
+		out.Err = errRefused
+	case b.deferred[c] > 0:
+		b.deferred[c]--
+		out.Deferred = true
+	default:
+		*sum += c
+		out.Result = *sum
+	}
+	return out
 }
 
 func (b *bank) unanswered(id int, commands []int) ([]batch.Outcome[int], error) {
@@ -154,14 +229,22 @@ func submitAll(t *testing.T, b *bank, lane *batch.Lane[int, int, int], commands 
 	return errs
 }
 
-func newBank() *bank {
-	return &bank{gate: make(chan struct{}), lost: map[int]bool{}, deferred: map[int]int{}}
+// bothWays runs a test with a bank that decides ahead and with one that does not.
+func bothWays(t *testing.T, test func(*testing.T, *bank)) {
+	t.Helper()
+	for _, ahead := range []bool{false, true} {
+		t.Run(fmt.Sprintf("ahead=%t", ahead), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				test(t, &bank{ahead: ahead, gate: make(chan struct{}), lost: map[int]bool{}, deferred: map[int]int{}})
+			})
+		})
+	}
 }
 
 func TestCommandsThatWaitShareATransaction(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b := newBank()
+	bothWays(t, func(t *testing.T, b *bank) {
 		lane := batch.New(batch.Config{}, batch.Committer[int, int, int](b))
 		errs := submitAll(t, b, lane, 1, 2, 3, 4)
 		for c, err := range errs {
@@ -175,8 +258,7 @@ func TestCommandsThatWaitShareATransaction(t *testing.T) {
 
 func TestALoneCommandDoesNotWait(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b := newBank()
+	bothWays(t, func(t *testing.T, b *bank) {
 		close(b.gate)
 		lane := batch.New(batch.Config{}, batch.Committer[int, int, int](b))
 		start := time.Now()
@@ -189,8 +271,7 @@ func TestALoneCommandDoesNotWait(t *testing.T) {
 
 func TestARefusedCommandHarmsNoNeighbour(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b := newBank()
+	bothWays(t, func(t *testing.T, b *bank) {
 		b.refuse = 2
 		lane := batch.New(batch.Config{}, batch.Committer[int, int, int](b))
 		errs := submitAll(t, b, lane, 1, 2, 3)
@@ -207,8 +288,7 @@ func TestAPoisonedBatchIsHalvedUntilTheCommandAtFaultIsFound(t *testing.T) {
 	for _, at := range []int{1, 4, 7} {
 		t.Run(fmt.Sprint(at), func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				b := newBank()
+			bothWays(t, func(t *testing.T, b *bank) {
 				b.poison = at
 				lane := batch.New(batch.Config{}, batch.Committer[int, int, int](b))
 				errs := submitAll(t, b, lane, 1, 2, 3, 4, 5, 6, 7)
@@ -231,8 +311,7 @@ func flat(lists [][]int) []int { return slices.Concat(lists...) }
 
 func TestWhatMayPassIsRepeated(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b := newBank()
+	bothWays(t, func(t *testing.T, b *bank) {
 		close(b.gate)
 		b.fail = []error{errRetry, errAway, errRetry}
 		lane := batch.New(batch.Config{Retries: 3}, batch.Committer[int, int, int](b))
@@ -244,7 +323,11 @@ func TestWhatMayPassIsRepeated(t *testing.T) {
 		b.fail = []error{errAway, errAway, errAway, errAway, errAway}
 		_, err = lane.Submit(t.Context(), 5)
 		require.ErrorIs(t, err, errAway, "repeats are bounded")
-		require.Equal(t, 8, b.attempts)
+		want := 8
+		if b.ahead {
+			want++ // what was decided ahead is tried once, before the repeats
+		}
+		require.Equal(t, want, b.attempts)
 		require.NoError(t, lane.Close(t.Context()))
 	})
 }
@@ -254,8 +337,7 @@ func TestAnUnknownCommitIsResolvedAndNeverGuessed(t *testing.T) {
 	for _, happened := range []bool{true, false} {
 		t.Run(fmt.Sprint(happened), func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				b := newBank()
+			bothWays(t, func(t *testing.T, b *bank) {
 				close(b.gate)
 				b.fail = []error{errUnknown}
 				b.lost[1] = happened
@@ -273,8 +355,7 @@ func TestAnUnknownCommitIsResolvedAndNeverGuessed(t *testing.T) {
 
 func TestAnUnknownCommitThatCannotBeResolvedIsSaidToBeUnknown(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b := newBank()
+	bothWays(t, func(t *testing.T, b *bank) {
 		close(b.gate)
 		b.fail = []error{errUnknown}
 		b.fenceErr = errAway
@@ -288,8 +369,7 @@ func TestAnUnknownCommitThatCannotBeResolvedIsSaidToBeUnknown(t *testing.T) {
 
 func TestADeferredCommandHeadsTheNextBatch(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b := newBank()
+	bothWays(t, func(t *testing.T, b *bank) {
 		b.deferred[2] = 1
 		b.deferred[9] = 1000
 		lane := batch.New(batch.Config{}, batch.Committer[int, int, int](b))
@@ -304,8 +384,7 @@ func TestADeferredCommandHeadsTheNextBatch(t *testing.T) {
 
 func TestAFullQueueShedsLoad(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b := newBank()
+	bothWays(t, func(t *testing.T, b *bank) {
 		lane := batch.New(batch.Config{MaxQueue: 2}, batch.Committer[int, int, int](b))
 		var wg sync.WaitGroup
 		for c := range 3 {
@@ -325,8 +404,7 @@ func TestAFullQueueShedsLoad(t *testing.T) {
 
 func TestACallerWhoLeavesDoesNotCancel(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b := newBank()
+	bothWays(t, func(t *testing.T, b *bank) {
 		lane := batch.New(batch.Config{}, batch.Committer[int, int, int](b))
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
@@ -345,8 +423,7 @@ func TestACallerWhoLeavesDoesNotCancel(t *testing.T) {
 
 func TestCloseDrains(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b := newBank()
+	bothWays(t, func(t *testing.T, b *bank) {
 		lane := batch.New(batch.Config{}, batch.Committer[int, int, int](b))
 		var wg sync.WaitGroup
 		for c := range 5 {
@@ -365,5 +442,86 @@ func TestCloseDrains(t *testing.T) {
 		require.NoError(t, lane.Close(t.Context()))
 		wg.Wait()
 		require.Equal(t, 10, b.sum)
+	})
+}
+
+// many is a batch's worth of commands that are worth deciding ahead.
+const many = 512
+
+// TestTheNextBatchIsDecidedWhileOneCommits lets many callers wait: while one batch
+// is held at its commit, the next is decided on top of it, and no caller of either
+// has an answer.
+func TestTheNextBatchIsDecidedWhileOneCommits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := &bank{ahead: true, gate: make(chan struct{})}
+		lane := batch.New(batch.Config{}, batch.Committer[int, int, int](b))
+		var answered atomic.Int64
+		var wg sync.WaitGroup
+		for range many {
+			wg.Go(func() {
+				_, err := lane.Submit(t.Context(), 1)
+				require.NoError(t, err)
+				answered.Add(1)
+			})
+		}
+		synctest.Wait()
+		b.gate <- struct{}{} // the first batch; what is left is drawn and shared out
+		synctest.Wait()
+		require.NotNil(t, b.spec)
+		require.Greater(t, *b.spec, b.sum+many/8, "the next batch is decided on what is not committed")
+		require.EqualValues(t, b.sum, answered.Load(), "nobody has an answer before the commit")
+		close(b.gate)
+		wg.Wait()
+		require.Equal(t, many, b.sum)
+		require.NoError(t, lane.Close(t.Context()))
+	})
+}
+
+// TestWhatWasDecidedOnAFailedCommitIsDecidedAgain lets each kind of fault meet a
+// batch that another was decided on.
+func TestWhatWasDecidedOnAFailedCommitIsDecidedAgain(t *testing.T) {
+	t.Parallel()
+	for _, fault := range []error{errRetry, errAway, errUnknown, errPoison} {
+		t.Run(fault.Error(), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				b := &bank{ahead: true, gate: make(chan struct{}), lost: map[int]bool{}, fail: []error{nil, fault}}
+				lane := batch.New(batch.Config{}, batch.Committer[int, int, int](b))
+				var mu sync.Mutex
+				seen := map[int]bool{} // every sum is somebody's answer once
+				var wg sync.WaitGroup
+				for range many {
+					wg.Go(func() {
+						sum, err := lane.Submit(t.Context(), 1)
+						require.NoError(t, err)
+						mu.Lock()
+						defer mu.Unlock()
+						require.False(t, seen[sum], "two callers were answered %d", sum)
+						seen[sum] = true
+					})
+				}
+				synctest.Wait()
+				close(b.gate)
+				wg.Wait()
+				require.Equal(t, many, b.sum, "every effect is there once")
+				require.Len(t, seen, many)
+				require.NoError(t, lane.Close(t.Context()))
+			})
+		})
+	}
+}
+
+func TestABatchThatCannotBeDecidedYetWaitsForTheOneBefore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := &bank{ahead: true, busy: true, gate: make(chan struct{})}
+		close(b.gate)
+		lane := batch.New(batch.Config{}, batch.Committer[int, int, int](b))
+		sum, err := lane.Submit(t.Context(), 3)
+		require.NoError(t, err)
+		require.Equal(t, 3, sum)
+		require.NotNil(t, b.spec, "it was decided ahead after all")
+		require.NoError(t, lane.Close(t.Context()))
 	})
 }

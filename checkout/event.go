@@ -26,7 +26,10 @@ type KeyID struct{ Scope, Key string }
 // Answer is an HTTP answer that is kept for its idempotency key.
 type Answer struct {
 	Status int
-	Body   []byte
+	// Body is nil in a kept answer that names an Order: it is written anew from
+	// what never changes of that order.
+	Body  []byte
+	Order ID
 }
 
 // IdempotencyRecord is the kept answer of a first call.

@@ -105,6 +105,18 @@ func (o *Order) Live() bool {
 	return o.Status != OrderExpired && o.Status != OrderCancelled
 }
 
+// AsPlaced is the order as its checkout made it, whatever has become of it since.
+// The order must have its details.
+func (o *Order) AsPlaced() *Order {
+	d := o.Details
+	ttl, allocations := d.FirstHold()
+	return &Order{
+		ID: o.ID, CartID: o.CartID, UserID: o.UserID, Status: OrderPending, Total: o.Total,
+		HoldStatus: HoldOpen, HoldExpiresAt: o.CreatedAt.Add(ttl), Allocations: allocations,
+		CreatedAt: o.CreatedAt, UpdatedAt: o.CreatedAt, Details: d,
+	}
+}
+
 // OpenPayment is the attempt that may still move money, or nil. An attempt that
 // another one has superseded does not count: its success is extra money.
 func (o *Order) OpenPayment() *Payment {
@@ -127,6 +139,44 @@ type OrderDetails struct {
 	ShippingMethod  string            `json:"shipping_method,omitempty"`
 	Reference       string            `json:"reference,omitempty"` // the shop's own order number
 	Metadata        map[string]string `json:"metadata,omitempty"`
+	// HoldTTL is how long the stock was held for at first, where that is not
+	// DefaultHoldTTL.
+	HoldTTL time.Duration `json:"hold_ttl_ns,omitempty"`
+	// Allocations are what was held at first, where that is not each line whole in
+	// the main warehouse.
+	Allocations []Allocation `json:"allocations,omitempty"`
+}
+
+// SetFirstHold keeps what a new order, whose quote is set, has held.
+func (d *OrderDetails) SetFirstHold(ttl time.Duration, allocations []Allocation) {
+	d.HoldTTL, d.Allocations = ttl, allocations
+	if ttl == DefaultHoldTTL {
+		d.HoldTTL = 0
+	}
+	if slices.Equal(allocations, d.plainHold()) {
+		d.Allocations = nil
+	}
+}
+
+// FirstHold tells for how long the order held what when it was new.
+func (d *OrderDetails) FirstHold() (ttl time.Duration, allocations []Allocation) {
+	ttl, allocations = d.HoldTTL, d.Allocations
+	if ttl == 0 {
+		ttl = DefaultHoldTTL
+	}
+	if allocations == nil {
+		allocations = d.plainHold()
+	}
+	return ttl, allocations
+}
+
+// plainHold is each line whole in the main warehouse.
+func (d *OrderDetails) plainHold() []Allocation {
+	all := make([]Allocation, len(d.Quote.Lines))
+	for i, l := range d.Quote.Lines {
+		all[i] = Allocation{SKU: l.SKU, Warehouse: MainWarehouse, Qty: l.Qty}
+	}
+	return all
 }
 
 // Quote is a priced list of lines. It is frozen into the order at the checkout.

@@ -51,6 +51,7 @@ type Payment struct {
 	ReturnURL       string
 	ManualCapture   bool // authorise only: the shop captures when it ships
 	Closable        bool // its gateway can end an open attempt
+	FindByRef       bool // its gateway may name it by nothing but GatewayRef
 	CallNo          int  // create calls that a look-up found no trace of, and one
 	Unknown         bool // a call's outcome is not known yet
 	Closing         bool // we asked the gateway to end it, or will
@@ -128,40 +129,41 @@ type Refund struct {
 // PaymentReport is what a gateway said of one attempt, from an answer, a look-up
 // or a verified webhook. It is evidence: saga.Decide says what follows from it.
 type PaymentReport struct {
-	PaymentID     ID // ours, where the gateway carries it; else found by the references
-	Gateway       string
-	GatewayRef    string
-	ChargeID      string
-	Status        PaymentStatus
-	Amount        money.Money // authorised or captured, as Status says; else what was asked for
-	Action        *Action
-	ActionExpires time.Time
-	Failure       *Failure
-	NotFound      bool // a look-up: the gateway certainly knows of no such attempt
+	PaymentID     ID            `json:"payment_id,omitzero"` // ours, where the gateway carries it; else found by the references
+	OrderID       ID            `json:"-"`                   // likewise; where an event is kept, it is read again
+	Gateway       string        `json:"gateway,omitzero"`
+	GatewayRef    string        `json:"gateway_ref,omitzero"`
+	ChargeID      string        `json:"charge_id,omitzero"`
+	Status        PaymentStatus `json:"status,omitzero"`
+	Amount        money.Money   `json:"amount,omitzero"` // authorised or captured, as Status says; else what was asked for
+	Action        *Action       `json:"action,omitzero"`
+	ActionExpires time.Time     `json:"action_expires,omitzero"`
+	Failure       *Failure      `json:"failure,omitzero"`
+	NotFound      bool          `json:"not_found,omitzero"` // a look-up: the gateway certainly knows of no such attempt
 }
 
 // RefundReport is what a gateway said of one refund.
 type RefundReport struct {
-	RefundID   ID // ours, where the gateway carries it
-	Gateway    string
-	GatewayRef string
-	PaymentID  ID
-	PaymentRef string // the payment's GatewayRef or ChargeID at the gateway
-	Status     RefundStatus
-	Amount     money.Money
-	Failure    *Failure
-	NotFound   bool
+	RefundID   ID           `json:"refund_id,omitzero"` // ours, where the gateway carries it
+	Gateway    string       `json:"gateway,omitzero"`
+	GatewayRef string       `json:"gateway_ref,omitzero"`
+	PaymentID  ID           `json:"payment_id,omitzero"`
+	PaymentRef string       `json:"payment_ref,omitzero"` // the payment's GatewayRef or ChargeID at the gateway
+	Status     RefundStatus `json:"status,omitzero"`
+	Amount     money.Money  `json:"amount,omitzero"`
+	Failure    *Failure     `json:"failure,omitzero"`
+	NotFound   bool         `json:"not_found,omitzero"`
 }
 
 // WebhookEvent is one verified message of a gateway. Exactly one of Payment and
 // Refund is set; both are nil where the message is of no interest.
 type WebhookEvent struct {
-	Gateway    string         `json:"gateway"`
-	Key        string         `json:"key"` // unique per gateway account
-	Type       string         `json:"type"`
-	Payment    *PaymentReport `json:"payment,omitempty"`
-	Refund     *RefundReport  `json:"refund,omitempty"`
-	OccurredAt time.Time      `json:"occurred_at"`
+	Gateway    string         `json:"gateway,omitzero"`
+	Key        string         `json:"key,omitzero"` // unique per gateway account
+	Type       string         `json:"type,omitzero"`
+	Payment    *PaymentReport `json:"payment,omitzero"`
+	Refund     *RefundReport  `json:"refund,omitzero"`
+	OccurredAt time.Time      `json:"occurred_at,omitzero"`
 }
 
 // WebhookStatus is what became of a stored webhook event.

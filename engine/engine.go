@@ -32,9 +32,19 @@ type Engine struct {
 	store    store.Store
 	log      *slog.Logger
 	lane     *batch.Lane[checkout.ID, *call, Reply]
-	ids      idSource // used by the lane's goroutine alone
 	onTasks  func([]checkout.Task)
 	watchers watchers
+
+	// What follows belongs to the lane's goroutine.
+	ids    idSource
+	owner  ownership
+	clock  clock
+	recent *recent
+	last   *prepared // the last batch that was decided ahead
+	wary   int       // for how many batches nothing is taken for new
+
+	set      *workset // of the batches that are decided ahead
+	setCalls int      // the largest of those
 }
 
 // Submission is a command with what its caller needs of the answer.
@@ -43,7 +53,8 @@ type Submission struct {
 	// Key, where it is set, keeps the answer: a repeat gets the same.
 	Key *Key
 	// Render makes the answer that is kept. It must be set with Key, be pure and
-	// depend on the result alone.
+	// depend on the result alone. An answer that names an Order is kept without
+	// its Body: whoever repeats the call gets the Order alone.
 	Render func(saga.Result) (checkout.Answer, error)
 }
 
@@ -64,7 +75,10 @@ type Reply struct {
 }
 
 // call is a submission on its way through the lane.
-type call struct{ Submission }
+type call struct {
+	Submission
+	supposed bool // a key that it claims is taken for new, which nobody has looked up
+}
 
 // New makes an engine and starts its lane. Tasks that a commit leases to this
 // process are handed to onTasks, which must not block.
@@ -72,7 +86,8 @@ func New(cfg Config, onTasks func([]checkout.Task)) *Engine {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	e := &Engine{store: cfg.Store, log: cfg.Log, onTasks: onTasks}
+	e := &Engine{store: cfg.Store, log: cfg.Log, onTasks: onTasks, clock: clock{store: cfg.Store}, recent: newRecent()}
+	e.owner.store, e.owner.id = cfg.Store, e.ids.next(time.Now())
 	e.lane = batch.New(e.watched(cfg.Batch), batch.Committer[checkout.ID, *call, Reply](e))
 	return e
 }
@@ -119,7 +134,7 @@ func asRefusal(err error) error {
 		return checkout.Refuse(checkout.CodeOverloaded, "too much is going on; try again in a second")
 	case errors.Is(err, batch.ErrUnresolved):
 		return checkout.Refuse(checkout.CodeOverloaded, "the database did not say whether this was done; repeat the request with the same key to learn it")
-	case errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrRetry), errors.Is(err, store.ErrUnknownCommit):
+	case errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrRetry), errors.Is(err, store.ErrOwned), errors.Is(err, store.ErrUnknownCommit):
 		return checkout.Refuse(checkout.CodeOverloaded, "the database cannot be reached or is busy; try again")
 	}
 	return err
@@ -133,7 +148,7 @@ func (e *Engine) Classify(err error) batch.Class {
 	switch {
 	case errors.Is(err, store.ErrUnknownCommit):
 		return batch.Unknown
-	case errors.Is(err, store.ErrRetry):
+	case errors.Is(err, store.ErrRetry), errors.Is(err, store.ErrOwned):
 		return batch.Retry
 	case errors.Is(err, store.ErrUnavailable):
 		return batch.Unavailable
@@ -159,8 +174,13 @@ func (e *Engine) Committed(outcomes []batch.Outcome[Reply]) {
 	}
 }
 
-// Commit loads, decides and persists one batch.
+// Commit loads, decides and persists one batch, with everything locked that it
+// reads: nothing is taken from memory, and what memory knew is out of date after.
 func (e *Engine) Commit(ctx context.Context, id checkout.ID, calls []*call) ([]batch.Outcome[Reply], error) {
+	e.recent, e.last = newRecent(), nil
+	if err := e.owner.share(ctx); err != nil {
+		return nil, err
+	}
 	tx, err := e.store.Begin(ctx)
 	if err != nil {
 		return nil, err
@@ -172,16 +192,18 @@ func (e *Engine) Commit(ctx context.Context, id checkout.ID, calls []*call) ([]b
 	}
 	outcomes := make([]batch.Outcome[Reply], len(calls))
 	for i, c := range calls {
+		c.supposed = false
 		outcomes[i] = e.decide(set, c)
 	}
 	save := set.save(id)
 	if save == nil {
 		return outcomes, nil
 	}
+	save.Owner = e.owner.name()
 	for i := range outcomes {
 		set.final(&outcomes[i].Result)
 	}
-	return outcomes, tx.Commit(ctx, save)
+	return outcomes, e.owner.commit(ctx, tx, save)
 }
 
 func (e *Engine) rollback(tx store.Tx) {
@@ -245,6 +267,9 @@ func (e *Engine) decide(set *workset, c *call) batch.Outcome[Reply] {
 		return batch.Outcome[Reply]{Result: reply, Err: err}
 	}
 	changes, reply, err := e.try(set, c)
+	if c.supposed && (err != nil || !c.claimed(&changes, &reply)) {
+		return batch.Outcome[Reply]{Err: errSupposed}
+	}
 	if err != nil {
 		return batch.Outcome[Reply]{Err: err}
 	}

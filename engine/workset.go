@@ -46,6 +46,29 @@ func newWorkset() *workset {
 	}
 }
 
+// renew empties the workset for the next batch. Its maps keep their room, which a
+// fresh one would have to grow into again; what a save was given stays as it is.
+func (w *workset) renew() {
+	clear(w.state.Orders)
+	clear(w.state.Carts)
+	clear(w.state.Holds)
+	clear(w.state.Customers)
+	clear(w.state.Products)
+	clear(w.state.Stock)
+	clear(w.state.Answers)
+	clear(w.state.Webhooks)
+	clear(w.orders)
+	clear(w.carts)
+	clear(w.holds)
+	clear(w.customers)
+	clear(w.products)
+	clear(w.webhooks)
+	clear(w.levels)
+	clear(w.tasks)
+	clear(w.drops)
+	w.adjustments, w.answers, w.events = nil, nil, nil
+}
+
 // replace puts a row into the state and remembers what was loaded in its place.
 func replace[K comparable, V any](loaded, state map[K]*V, key K, row *V) {
 	if _, touched := loaded[key]; !touched {
@@ -133,13 +156,18 @@ func replay(s *saga.State, key *Key) (reply Reply, done bool, err error) {
 // keep remembers an answer for its key. An answer that says "not yet" is not
 // kept, so that a repeat learns how it ended.
 func (w *workset) keep(key *Key, answer checkout.Answer) {
-	if answer.Status == http.StatusAccepted {
+	if !kept(answer) {
 		return
+	}
+	if !answer.Order.IsZero() {
+		answer.Body = nil // written anew from the order
 	}
 	record := checkout.IdempotencyRecord{KeyID: key.KeyID, RequestHash: key.RequestHash, Answer: answer, CreatedAt: w.state.Now}
 	w.state.Answers[key.KeyID] = &record
 	w.answers = append(w.answers, record)
 }
+
+func kept(answer checkout.Answer) bool { return answer.Status != http.StatusAccepted }
 
 // save gathers everything that the batch writes, each table sorted by its key;
 // nil where nothing changed.
@@ -167,6 +195,18 @@ func (w *workset) save(batch checkout.ID) *store.Save {
 func (w *workset) unchanged(s *store.Save) bool {
 	return len(w.orders)+len(w.carts)+len(w.customers)+len(w.products)+len(w.webhooks)+len(w.levels)+
 		len(s.NewHolds)+len(s.Holds)+len(s.DropHolds)+len(s.Tasks)+len(s.DropTasks)+len(s.Answers)+len(s.Adjustments) == 0
+}
+
+// sameRow tells whether an order's own row is as it was loaded, though a payment or
+// refund may have changed. When it was updated does not count.
+func sameRow(a, b *checkout.Order) bool {
+	return a != nil && a.EventSeq == b.EventSeq && a.ID == b.ID && a.CartID == b.CartID && a.UserID == b.UserID &&
+		a.Status == b.Status && a.Total == b.Total && a.HoldStatus == b.HoldStatus &&
+		a.HoldExpiresAt.Equal(b.HoldExpiresAt) && a.HoldExtended == b.HoldExtended && a.SecuredBy == b.SecuredBy &&
+		a.Superseded == b.Superseded && a.ClosingSince.Equal(b.ClosingSince) && a.Restocked == b.Restocked &&
+		a.CancelReason == b.CancelReason && a.InvoiceSeries == b.InvoiceSeries && a.InvoiceSeq == b.InvoiceSeq &&
+		a.CreatedAt.Equal(b.CreatedAt) && a.ConfirmedAt.Equal(b.ConfirmedAt) &&
+		slices.Equal(a.Allocations, b.Allocations) && slices.Equal(a.Log, b.Log)
 }
 
 // split tells new rows from changed ones.
@@ -206,6 +246,7 @@ func (w *workset) saveOrders(save *store.Save) {
 			w.saveChildren(save, w.orders[o.ID], o)
 		}
 	}
+	save.Orders = slices.DeleteFunc(save.Orders, func(o *checkout.Order) bool { return sameRow(w.orders[o.ID], o) })
 }
 
 func (w *workset) saveChildren(save *store.Save, before, after *checkout.Order) {

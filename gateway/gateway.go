@@ -95,6 +95,7 @@ type Capabilities struct {
 	Void           bool
 	PartialRefund  bool
 	MarkReceived   bool // its money arrives outside any API and an operator says so
+	FindByRef      bool // some of its messages name an attempt by nothing but its GatewayRef
 }
 
 // Offers tells whether the account takes a method in a currency.

@@ -65,7 +65,7 @@ func Routes(accounts []Account) []saga.Route {
 	for i, a := range accounts {
 		c := a.Gateway.Capabilities()
 		routes[i] = saga.Route{
-			Gateway: a.Name, Methods: c.Methods, Currencies: c.Currencies, Tokens: c.Tokens, Closable: c.Close,
+			Gateway: a.Name, Methods: c.Methods, Currencies: c.Currencies, Tokens: c.Tokens, Closable: c.Close, FindByRef: c.FindByRef,
 			ManualCapture: a.ManualCapture && c.ManualCapture, MarkReceived: c.MarkReceived, HoldTTL: a.HoldTTL,
 		}
 	}
@@ -148,13 +148,21 @@ const callTimeout = 25 * time.Second
 
 func (p *Payments) observe(account string, t checkout.Task, start time.Time, err error) {
 	p.cfg.OnCall(account, string(t.Kind), time.Since(start), err)
-	log := p.cfg.Log.With("gateway", account, "task", t.Kind, "order_id", t.OrderID, "subject_id", t.ID,
-		"attempt", t.Attempts+1, "took_ms", time.Since(start).Milliseconds())
+	level, text := slog.LevelDebug, "a gateway call answered"
 	if err != nil {
-		log.Warn("a gateway call failed", "error", err)
+		level, text = slog.LevelWarn, "a gateway call failed"
+	}
+	if !p.cfg.Log.Enabled(context.Background(), level) {
 		return
 	}
-	log.Debug("a gateway call answered")
+	attrs := []slog.Attr{
+		slog.String("gateway", account), slog.String("task", string(t.Kind)), slog.String("order_id", t.OrderID.String()),
+		slog.String("subject_id", t.ID.String()), slog.Int("attempt", t.Attempts+1), slog.Int64("took_ms", time.Since(start).Milliseconds()),
+	}
+	if err != nil {
+		attrs = append(attrs, slog.Any("error", err))
+	}
+	p.cfg.Log.LogAttrs(context.Background(), level, text, attrs...)
 }
 
 // submit brings a result home. A gateway's answer must not be lost because the
@@ -214,14 +222,15 @@ func (a attempt) wanted() bool {
 	return a.order.Payable() && !a.payment.Closing && !a.payment.Superseded
 }
 
-// initiate creates the attempt. One whose order takes no more money is only
-// looked up: it must not begin now.
+// initiate creates the attempt. One that its gateway knows already is only looked
+// up, and so is one whose order takes no more money: it must not begin now.
 func (p *Payments) initiate(ctx context.Context, a attempt) (checkout.PaymentReport, error) {
 	fresh := a.payment.Status == checkout.PaymentInitiated || a.payment.Unknown
-	if !a.payment.Open() || a.payment.GatewayRef != "" || !fresh {
+	known := a.payment.GatewayRef != ""
+	if !a.payment.Open() || !known && !fresh {
 		return checkout.PaymentReport{}, errNothing
 	}
-	if !a.wanted() {
+	if known || !a.wanted() {
 		return a.gateway.LookUp(ctx, a.lookUpRequest())
 	}
 	return a.create(ctx)

@@ -16,6 +16,12 @@ var errForeign = errors.New("no payment is known by the webhook's reference")
 // Receive stores and applies a verified webhook event. It returns when that is
 // durable, so that the gateway may be answered 2xx.
 func (p *Payments) Receive(ctx context.Context, e checkout.WebhookEvent) error {
+	if named(e) {
+		_, err := p.cfg.Engine.Do(ctx, saga.ReceiveWebhook{Event: e, OrderID: e.Payment.OrderID, PaymentID: e.Payment.PaymentID})
+		if err == nil || checkout.CodeOf(err) == checkout.CodeOverloaded || ctx.Err() != nil {
+			return err
+		}
+	}
 	command, err := p.resolve(ctx, e)
 	if err != nil && !errors.Is(err, errForeign) {
 		return err
@@ -29,6 +35,13 @@ func (p *Payments) Receive(ctx context.Context, e checkout.WebhookEvent) error {
 	p.cfg.Log.Error("a webhook could not be applied; it is kept and tried again", "gateway", e.Gateway, "event", e.Key, "error", err)
 	_, err = p.cfg.Engine.Do(ctx, saga.ReceiveWebhook{Event: e})
 	return err
+}
+
+// named tells whether an event says itself which payment of which order it is
+// about. What it says is tried first, because that spares a look into the database;
+// where it is not so, the command is refused and the payment looked for.
+func named(e checkout.WebhookEvent) bool {
+	return e.Payment != nil && !e.Payment.OrderID.IsZero() && !e.Payment.PaymentID.IsZero()
 }
 
 // resolve finds what an event is about by plain reads, before anything is locked.

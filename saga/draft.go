@@ -14,6 +14,7 @@ type draft struct {
 	state   *State
 	id      checkout.ID
 	ids     int
+	kept    checkout.ID // a task that stays as it is though its run has ended
 	changes Changes
 }
 
@@ -177,7 +178,7 @@ func (d *draft) finishTask(run *TaskRun) {
 
 // settled tells whether the command has already said what becomes of a task.
 func (d *draft) settled(id checkout.ID) bool {
-	return slices.ContainsFunc(d.changes.Tasks, func(t checkout.Task) bool { return t.ID == id }) ||
+	return d.kept == id || slices.ContainsFunc(d.changes.Tasks, func(t checkout.Task) bool { return t.ID == id }) ||
 		slices.ContainsFunc(d.changes.DropTasks, func(t TaskDrop) bool { return t.ID == id })
 }
 

@@ -28,6 +28,8 @@ func (c HoldStock) needs(s *State) Keys {
 	return k
 }
 
+func (c HoldStock) claims() Keys { return Keys{Sessions: []string{c.SessionID}} }
+
 func (c HoldStock) decide(d *draft) (Result, error) {
 	old := d.state.Holds[c.SessionID]
 	if old != nil && old.ExpiresAt.After(d.now()) && slices.Equal(held(old.Allocations), c.Items) {

@@ -19,6 +19,7 @@ type Route struct {
 	Currencies    []money.Currency // empty: every currency
 	Tokens        bool             // takes payment tokens
 	Closable      bool
+	FindByRef     bool
 	ManualCapture bool          // authorise at the payment, capture at shipment
 	MarkReceived  bool          // an operator says when its money has come
 	HoldTTL       time.Duration // a hold of its own for money that takes days; 0: none
@@ -131,6 +132,7 @@ func (c InitiatePayment) newPayment(d *draft, o *checkout.Order, r Route) *check
 		ReturnURL:      c.ReturnURL,
 		ManualCapture:  r.ManualCapture,
 		Closable:       r.Closable,
+		FindByRef:      r.FindByRef,
 		CallNo:         1,
 		CreatedAt:      d.now(),
 		UpdatedAt:      d.now(),

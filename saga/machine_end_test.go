@@ -109,7 +109,7 @@ func (m *machine) untilNext() time.Duration {
 		}
 	}
 	for _, t := range m.tasks {
-		sooner(t.DueAt)
+		sooner(m.dueAt(t))
 	}
 	for _, h := range m.state.Holds {
 		sooner(h.ExpiresAt)

@@ -225,7 +225,7 @@ func (m *machine) operator(t *rapid.T) {
 func (m *machine) due() []checkout.Task {
 	var due []checkout.Task
 	for id, t := range m.tasks {
-		if !t.Attention && !t.DueAt.After(m.state.Now) && !m.running(id) {
+		if !t.Attention && !m.dueAt(t).After(m.state.Now) && !m.running(id) {
 			due = append(due, t)
 		}
 	}
@@ -265,7 +265,7 @@ func (m *machine) at(t *rapid.T, run checkout.Task, name string) string {
 		return m.bank.refund(t, run.Kind, name, r, o.Payment(r.PaymentID))
 	}
 	o, p := m.payment(run.ID)
-	if run.Kind == checkout.TaskInitiate && (!o.Payable() || p.Closing || p.Superseded) {
+	if run.Kind == checkout.TaskInitiate && (p.GatewayRef != "" || !o.Payable() || p.Closing || p.Superseded) {
 		return strings.Replace(m.bank.act(t, checkout.TaskLookUp, name, p), "lookup", "gateway", 1)
 	}
 	return m.bank.act(t, run.Kind, name, p)
@@ -279,7 +279,7 @@ func (m *machine) idle(run checkout.Task) bool {
 	_, p := m.payment(run.ID)
 	switch run.Kind {
 	case checkout.TaskInitiate:
-		return !p.Open() || p.GatewayRef != "" || p.Status != checkout.PaymentInitiated && !p.Unknown
+		return !p.Open() || p.GatewayRef == "" && p.Status != checkout.PaymentInitiated && !p.Unknown
 	case checkout.TaskCapture, checkout.TaskVoid:
 		return p.Status != checkout.PaymentAuthorized
 	}

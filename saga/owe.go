@@ -11,6 +11,10 @@ func (d *draft) owe(o *checkout.Order, p *checkout.Payment, run *TaskRun) {
 		d.oweAct(o, p, run)
 		return
 	}
+	if standsIn(p, run) {
+		d.kept = p.ID
+		return
+	}
 	next := checkout.Task{ID: p.ID, Kind: checkout.TaskLookUp, OrderID: o.ID}
 	if run != nil {
 		next.CreatedAt = run.Task.CreatedAt
@@ -28,6 +32,15 @@ func (d *draft) owe(o *checkout.Order, p *checkout.Payment, run *TaskRun) {
 		return // a close is under way and goes on
 	}
 	d.lookAgain(o, p, next, "the attempt is still open at its gateway after a week of look-ups")
+}
+
+// standsIn tells whether the task that made the attempt can stand in for its first
+// look-up: it is leased for about as long as that should wait, and whoever claims
+// it then finds an attempt that its gateway knows, and looks it up. Most attempts
+// end before, so that nothing is written here for those.
+func standsIn(p *checkout.Payment, run *TaskRun) bool {
+	return run != nil && run.Task.Kind == checkout.TaskInitiate && firstRun(run.Task) &&
+		p.Status == checkout.PaymentPending && p.GatewayRef != "" && !p.Closing && !p.Unknown
 }
 
 // oweAct owes the capture or void again that was answered without an end, or that

@@ -97,6 +97,7 @@ func (c PlaceOrder) adoptHold(d *draft) error {
 func (c PlaceOrder) newOrder(d *draft, quote checkout.Quote, allocations []checkout.Allocation) *checkout.Order {
 	details := c.Details
 	details.Quote = quote
+	details.SetFirstHold(c.HoldTTL, allocations)
 	o := &checkout.Order{
 		ID:            d.newID(),
 		CartID:        c.CartID,

@@ -179,8 +179,7 @@ func (d *draft) secondPayment(o *checkout.Order, first *checkout.Payment, r chec
 // pend keeps an open attempt and owes the next look at it.
 func (d *draft) pend(o *checkout.Order, p *checkout.Payment, run *TaskRun) {
 	if p.Status == checkout.PaymentInitiated {
-		p.Status = checkout.PaymentPending
-		d.event(o, "payment.pending", paymentData(p))
+		p.Status = checkout.PaymentPending // no event: it says no more than payment.initiated
 	}
 	if p.Action != nil || p.GatewayRef != "" {
 		p.Token = "" // the gateway has it

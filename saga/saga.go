@@ -46,6 +46,15 @@ type Result struct {
 // Needs names the rows that a command must find in the state.
 func Needs(s *State, c Command) Keys { return c.needs(s) }
 
+// Claims names the natural keys of which a command makes a row where there is none,
+// if it is not refused. Its needs name the same keys.
+func Claims(c Command) Keys {
+	if claimer, ok := c.(interface{ claims() Keys }); ok {
+		return claimer.claims()
+	}
+	return Keys{}
+}
+
 // Decide applies one command to the state. id is a fresh random id; new rows get
 // its children. It returns either changes and a result, or an error and nothing:
 // a *checkout.Error where the command is refused. The state is not touched.

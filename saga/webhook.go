@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"kassa/checkout"
+	"kassa/money"
 )
 
 // ReceiveWebhook stores a verified webhook event once and applies it in the same
@@ -40,6 +41,13 @@ func (c ReceiveWebhook) refund() ApplyRefund {
 	return ApplyRefund{OrderID: c.OrderID, PaymentID: c.PaymentID, RefundID: c.RefundID, Report: *c.Event.Refund}
 }
 
+func (c ReceiveWebhook) claims() Keys {
+	if c.Run != nil { // it is there
+		return Keys{}
+	}
+	return Keys{Webhooks: []checkout.WebhookKey{c.key()}}
+}
+
 func (c ReceiveWebhook) decide(d *draft) (Result, error) {
 	stored := d.state.Webhooks[c.key()]
 	if stored != nil && (stored.Status == checkout.WebhookApplied || c.Run == nil) {
@@ -63,7 +71,11 @@ func (c ReceiveWebhook) decide(d *draft) (Result, error) {
 	if uninteresting {
 		return Result{}, nil
 	}
-	return c.apply(d)
+	result, err := c.apply(d)
+	if stored == nil {
+		record.Event = withoutCopies(c.Event, result.Payment)
+	}
+	return result, err
 }
 
 func (c ReceiveWebhook) apply(d *draft) (Result, error) {
@@ -81,6 +93,26 @@ func (c ReceiveWebhook) apply(d *draft) (Result, error) {
 	}
 	d.applyPayment(o, p, c.payment().Report, nil)
 	return Result{Order: o, Payment: o.Payment(c.PaymentID)}, nil
+}
+
+// withoutCopies is an applied event without what the payment's row says now. An
+// applied event is kept to be known again, and is not applied again.
+func withoutCopies(e checkout.WebhookEvent, p *checkout.Payment) checkout.WebhookEvent {
+	if e.Payment == nil || p == nil {
+		return e
+	}
+	report := *e.Payment
+	if report.GatewayRef == p.GatewayRef {
+		report.GatewayRef = ""
+	}
+	if report.ChargeID == p.ChargeID {
+		report.ChargeID = ""
+	}
+	if report.Amount == p.Captured || report.Amount == p.Amount {
+		report.Amount = money.Money{}
+	}
+	e.Payment = &report
+	return e
 }
 
 // MissWebhook says that a stored webhook's reference is still unknown. It is

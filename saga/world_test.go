@@ -22,6 +22,7 @@ type world struct {
 	tasks    map[checkout.ID]checkout.Task
 	runs     map[checkout.ID]checkout.Task // the latest run of what an id owes
 	older    map[checkout.ID]checkout.Task // the run before it, which may still answer
+	over     map[checkout.ID]checkout.ID   // the lease of the run that ended last, by what owes it
 	adjusted map[checkout.StockKey]int64   // what the adjustments sum to
 	waived   map[checkout.ID]bool          // what an operator has taken upon himself
 	names    names
@@ -34,7 +35,7 @@ var start = time.Date(2026, time.November, 22, 10, 0, 0, 0, time.UTC)
 func newWorld() *world {
 	w := &world{
 		state: saga.NewState(), tasks: map[checkout.ID]checkout.Task{}, runs: map[checkout.ID]checkout.Task{},
-		older: map[checkout.ID]checkout.Task{}, adjusted: map[checkout.StockKey]int64{}, waived: map[checkout.ID]bool{}, names: newNames(),
+		older: map[checkout.ID]checkout.Task{}, over: map[checkout.ID]checkout.ID{}, adjusted: map[checkout.StockKey]int64{}, waived: map[checkout.ID]bool{}, names: newNames(),
 	}
 	w.state.Now = start
 	return w
@@ -296,12 +297,12 @@ func (w *world) start(id checkout.ID) (checkout.Task, error) {
 		return t, fmt.Errorf("%s owes nothing", w.names.of(id))
 	case t.Attention:
 		return t, fmt.Errorf("%s waits for an operator", w.names.of(id))
-	case t.DueAt.After(w.state.Now):
-		return t, fmt.Errorf("%s is not due for another %s", w.names.of(id), t.DueAt.Sub(w.state.Now))
+	case w.dueAt(t).After(w.state.Now):
+		return t, fmt.Errorf("%s is not due for another %s", w.names.of(id), w.dueAt(t).Sub(w.state.Now))
 	case w.running(id):
 		return t, fmt.Errorf("%s is running", w.names.of(id))
 	}
-	if t.LeaseID.IsZero() {
+	if t.LeaseID.IsZero() || w.over[id] == t.LeaseID {
 		t.LeaseID, t.LeasedUntil = w.nextID(), w.state.Now.Add(checkout.TaskLease)
 		w.tasks[id] = t
 	}
@@ -310,6 +311,14 @@ func (w *world) start(id checkout.ID) (checkout.Task, error) {
 	}
 	w.runs[id] = t
 	return t, nil
+}
+
+// dueAt is when a task can be run. One whose run is over waits for its lease's end.
+func (w *world) dueAt(t checkout.Task) time.Time {
+	if !t.LeaseID.IsZero() && w.over[t.ID] == t.LeaseID && t.LeasedUntil.After(t.DueAt) {
+		return t.LeasedUntil
+	}
+	return t.DueAt
 }
 
 // running tells whether what an id owes now is being run.
@@ -335,6 +344,7 @@ func (w *world) end(id checkout.ID, older bool) (checkout.Task, error) {
 		return t, fmt.Errorf("%s has no older run", w.names.of(id))
 	}
 	delete(runs, id)
+	w.over[id] = t.LeaseID
 	return t, nil
 }
 

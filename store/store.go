@@ -26,6 +26,9 @@ var (
 	// ErrUnknownCommit: the connection broke between the commit and its answer.
 	// Fence tells what became of it.
 	ErrUnknownCommit = errors.New("outcome of the commit is unknown")
+	// ErrOwned: the transaction was rolled back because somebody else owns the
+	// database's rows: see Own.
+	ErrOwned = errors.New("another engine owns the rows")
 	// ErrSchema: the database's schema is not the one this binary was built for.
 	ErrSchema = errors.New("schema does not fit this version")
 	// ErrLocked: another process serves this database and it allows only one.
@@ -39,6 +42,17 @@ type Store interface {
 
 	// Begin starts a transaction. It may send nothing until the first Load.
 	Begin(ctx context.Context) (Tx, error)
+
+	// Own makes owner the only one whose commits succeed: those that name it in
+	// Save.Owner. The zero ID gives the rows back to everybody: then those
+	// succeed that name nobody. Own waits for commits under way; when it returns,
+	// a commit that names another owner fails with ErrOwned. It returns the
+	// position of the event log.
+	Own(ctx context.Context, owner checkout.ID) (position int64, err error)
+
+	// Read loads rows as Tx.Load does, but takes no locks and no transaction, so
+	// that only for an owner what was read stays true.
+	Read(ctx context.Context, keys saga.Keys, state *saga.State) error
 
 	// Fence resolves an unknown commit. It inserts the batch's id into the event
 	// log: where the row is there already, the batch was committed and Fence
@@ -72,6 +86,10 @@ type Store interface {
 	APIKeys(ctx context.Context) ([]checkout.APIKey, error)
 	APIKeyByHash(ctx context.Context, hash [32]byte) (checkout.APIKey, error) // ErrNotFound
 	RevokeAPIKey(ctx context.Context, id checkout.ID) error                   // ErrNotFound
+
+	// Clock is the database's clock where that is this process's own. Nil: only
+	// the server knows, and Read tells.
+	Clock() func() time.Time
 
 	// Schema tells the version of the database's schema and the one that this
 	// binary wants. Migrate brings it up; no other method may be used before.
@@ -110,7 +128,12 @@ type Tx interface {
 // updates with absolute values for changed ones, each list sorted by its key.
 type Save struct {
 	BatchID checkout.ID
-	Now     time.Time
+	Owner   checkout.ID // whom the rows must belong to; zero: to nobody
+	// After is the position of the event log as the owner knows it. Where it is
+	// another, the database is not the one that the owner remembers (a standby
+	// took over that had not got everything) and the commit fails with ErrOwned.
+	After int64
+	Now   time.Time
 
 	NewOrders, Orders       []*checkout.Order // rows only; new ones have Details
 	NewPayments, Payments   []checkout.Payment
@@ -134,7 +157,8 @@ type Save struct {
 }
 
 // PaymentRef names a payment by what a gateway or a buyer knows of it. The first
-// that is set and matches counts: ID, ChargeID, GatewayRef.
+// that is set and matches counts: ID, ChargeID, GatewayRef. By its GatewayRef a
+// payment need not be found that does not ask for it: see checkout.Payment.FindByRef.
 type PaymentRef struct {
 	ID         checkout.ID
 	Gateway    string
@@ -187,13 +211,17 @@ type Reader interface {
 	Snapshot(ctx context.Context) (Snapshot, error)
 }
 
-// Snapshot is one consistent view, walked in chunks by key. Each method returns
-// up to limit rows after the given key, sorted by key; fewer means the end.
+// Snapshot is one consistent view, read in chunks by key. Each list returns up to
+// limit rows after the given key, sorted by key; fewer means the end. While it is
+// open the database cannot clean up behind its writers, so it is to be closed
+// within a second or so.
 type Snapshot interface {
 	Now() time.Time
 	Levels(ctx context.Context, after checkout.StockKey, limit int) ([]checkout.Level, error)
 	// Adjusted sums the adjustments of each level: its Received, from the record.
 	Adjusted(ctx context.Context, after checkout.StockKey, limit int) ([]Adjusted, error)
+	// Held sums what sessions hold of each level, in units: it reads every hold.
+	Held(ctx context.Context) (map[checkout.StockKey]int64, error)
 	Holds(ctx context.Context, after string, limit int) ([]*checkout.Hold, error)
 	Carts(ctx context.Context, after checkout.ID, limit int) ([]*checkout.Cart, error)
 	// Orders have payments, refunds and details.
@@ -202,8 +230,16 @@ type Snapshot interface {
 	Webhooks(ctx context.Context, after checkout.ID, limit int) ([]*checkout.WebhookRecord, error)
 	// Log reads batches by position, from after the given one.
 	Log(ctx context.Context, after int64, limit int) ([]checkout.LogEntry, error)
+	// Batches reads as Log does, without the events.
+	Batches(ctx context.Context, after int64, limit int) ([]checkout.LogEntry, error)
 	// Counters are the last numbers given: "events" and "invoice:" + series.
 	Counters(ctx context.Context) (map[string]int64, error)
+	// Last tells where the lists end: a walk beside a shop at work would follow
+	// its new rows for ever.
+	Last(ctx context.Context) (LastKeys, error)
+	// Find reads rows by their keys, in no order. Those that are not there are
+	// left out.
+	Find(ctx context.Context, keys FindKeys) (Found, error)
 	Close() error
 }
 
@@ -211,4 +247,45 @@ type Snapshot interface {
 type Adjusted struct {
 	Key checkout.StockKey
 	Sum int64
+}
+
+// LastKeys are the greatest keys of a snapshot's lists; zero where one is empty.
+type LastKeys struct {
+	Cart, Order, Task, Webhook checkout.ID
+	Session                    string
+}
+
+// FindKeys name rows of a snapshot. Each list is without doubles.
+type FindKeys struct {
+	Orders, Carts, Tasks, Webhooks []checkout.ID
+	Attended                       []checkout.ID // orders: their tasks that wait for an operator
+	Batches                        []checkout.ID
+	Charges                        []ChargeKey
+	Events                         []checkout.WebhookKey
+}
+
+// ChargeKey is what a gateway calls a payment that moved money.
+type ChargeKey struct{ Gateway, ChargeID string }
+
+// Found is what Find found.
+type Found struct {
+	Orders   []*checkout.Order // with payments and refunds, without details
+	Carts    []*checkout.Cart
+	Tasks    []checkout.Task // those asked for by id, and those of Attended
+	Webhooks []*checkout.WebhookRecord
+	Batches  []checkout.LogEntry
+	Charges  []Charged
+	Events   []Stored
+}
+
+// Charged is a payment that is filed under a charge.
+type Charged struct {
+	ChargeKey
+	Payment checkout.ID
+}
+
+// Stored is a webhook event that is stored under a key.
+type Stored struct {
+	checkout.WebhookKey
+	ID checkout.ID
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -25,13 +26,22 @@ type Metrics struct {
 	tasks    *prometheus.HistogramVec
 	gateway  *prometheus.HistogramVec
 	requests *prometheus.HistogramVec
+
+	mu      sync.RWMutex
+	ofRoute map[requestLabels]prometheus.Observer // of requests: to find one there costs more than to observe
+}
+
+// requestLabels are those of an HTTP request.
+type requestLabels struct {
+	method, route string
+	status        int
 }
 
 // NewMetrics makes the instruments. waiting reads the length of the queue.
 func NewMetrics(waiting func() int) *Metrics {
 	seconds := []float64{.0005, .001, .002, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 25}
 	m := &Metrics{
-		registry: prometheus.NewRegistry(),
+		registry: prometheus.NewRegistry(), ofRoute: map[requestLabels]prometheus.Observer{},
 		batch: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "kassa_batch_commands", Help: "Commands in a committed batch.",
 			Buckets: []float64{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000},
@@ -86,7 +96,17 @@ func (m *Metrics) GatewayCalled(account, call string, took time.Duration, err er
 
 // Requested counts an HTTP request. route is the pattern, never the path.
 func (m *Metrics) Requested(method, route string, status int, took time.Duration) {
-	m.requests.WithLabelValues(method, route, strconv.Itoa(status)).Observe(took.Seconds())
+	labels := requestLabels{method, route, status}
+	m.mu.RLock()
+	observer := m.ofRoute[labels]
+	m.mu.RUnlock()
+	if observer == nil {
+		observer = m.requests.WithLabelValues(method, route, strconv.Itoa(status))
+		m.mu.Lock()
+		m.ofRoute[labels] = observer
+		m.mu.Unlock()
+	}
+	observer.Observe(took.Seconds())
 }
 
 func outcome(err error) string {

@@ -44,8 +44,11 @@ func testWebhook(t *testing.T, h Harness) {
 	_, event := await(t, h, paid)
 	require.Equal(t, req.Amount, event.Payment.Amount)
 	require.Equal(t, report.Gateway, event.Gateway)
+	if !event.Payment.OrderID.IsZero() {
+		require.Equal(t, req.OrderID, event.Payment.OrderID)
+	}
 	require.WithinDuration(t, time.Now(), event.OccurredAt, 24*time.Hour)
-	if !event.Payment.PaymentID.IsZero() {
+	if !event.Payment.PaymentID.IsZero() || !h.Gateway.Capabilities().FindByRef {
 		require.Equal(t, req.PaymentID, event.Payment.PaymentID)
 		return
 	}

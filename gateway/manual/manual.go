@@ -51,6 +51,7 @@ func (a *account) Capabilities() gateway.Capabilities {
 		Close:         true,
 		PartialRefund: true,
 		MarkReceived:  true,
+		FindByRef:     true,
 	}
 }
 

@@ -34,14 +34,11 @@ func (a *account) Close(ctx context.Context, req gateway.ActRequest) (checkout.P
 }
 
 func (a *account) closeSession(ctx context.Context, req gateway.ActRequest, id string) (checkout.PaymentReport, error) {
-	params := &stripe.CheckoutSessionExpireParams{}
-	params.AddExpand("payment_intent.latest_charge")
-	params.SetIdempotencyKey(req.Key)
-	session, err := a.client.V1CheckoutSessions.Expire(ctx, id, params)
-	if err != nil {
+	var s session
+	if err := a.call(ctx, post(sessionPath(id)+"/expire", req.Key, expanded("payment_intent.latest_charge")), &s); err != nil {
 		return a.settled(ctx, req.LookUpRequest, a.fail(err))
 	}
-	return a.answered(req.PaymentID, a.fromSession(session))
+	return a.answered(req.PaymentID, a.fromSession(&s))
 }
 
 // closeIntent reads first: cancelling would also void money that the buyer has
@@ -66,14 +63,13 @@ func (a *account) Void(ctx context.Context, req gateway.ActRequest) (checkout.Pa
 }
 
 func (a *account) cancelIntent(ctx context.Context, req gateway.ActRequest, id string, reason stripe.PaymentIntentCancellationReason) (checkout.PaymentReport, error) {
-	params := &stripe.PaymentIntentCancelParams{CancellationReason: stripe.String(reason)}
-	params.AddExpand("latest_charge")
-	params.SetIdempotencyKey(req.Key)
-	pi, err := a.client.V1PaymentIntents.Cancel(ctx, id, params)
-	if err != nil {
+	f := expanded("latest_charge")
+	f.add("cancellation_reason", string(reason))
+	var pi intent
+	if err := a.call(ctx, post(intentPath(id)+"/cancel", req.Key, f), &pi); err != nil {
 		return a.settled(ctx, req.LookUpRequest, a.fail(err))
 	}
-	return a.acted(req, pi)
+	return a.acted(req, &pi)
 }
 
 // Capture takes the amount; what else was authorised is given free.
@@ -88,17 +84,17 @@ func (a *account) Capture(ctx context.Context, req gateway.ActRequest) (checkout
 	if err != nil {
 		return checkout.PaymentReport{}, err
 	}
-	params := &stripe.PaymentIntentCaptureParams{AmountToCapture: stripe.Int64(amount.minor)}
-	params.SetIdempotencyKey(req.Key)
-	pi, err := a.client.V1PaymentIntents.Capture(ctx, id, params)
-	if err != nil {
+	var f form
+	f.addInt("amount_to_capture", amount.minor)
+	var pi intent
+	if err := a.call(ctx, post(intentPath(id)+"/capture", req.Key, f), &pi); err != nil {
 		return a.settled(ctx, req.LookUpRequest, a.fail(err))
 	}
-	return a.acted(req, pi)
+	return a.acted(req, &pi)
 }
 
 // acted reports on a PaymentIntent under the reference that its attempt has.
-func (a *account) acted(req gateway.ActRequest, pi *stripe.PaymentIntent) (checkout.PaymentReport, error) {
+func (a *account) acted(req gateway.ActRequest, pi *intent) (checkout.PaymentReport, error) {
 	report := a.fromIntent(pi)
 	if session := sessionRef(req.LookUpRequest); session != "" {
 		report.GatewayRef = session

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/stripe/stripe-go/v85"
@@ -69,62 +70,68 @@ func (a *account) admit(req gateway.CreateRequest) error {
 // createIntent takes a token: the PaymentIntent is both the attempt and what
 // moves the money, once.
 func (a *account) createIntent(ctx context.Context, req gateway.CreateRequest, amount wireMoney) (checkout.PaymentReport, error) {
-	pi, err := a.client.V1PaymentIntents.Create(ctx, intentParams(req, amount))
+	var pi intent
+	err := a.call(ctx, post("/v1/payment_intents", req.Key, intentForm(req, amount)), &pi)
 	if report, declined := a.declined(err, req); declined {
 		return report, nil
 	}
 	if err != nil {
 		return checkout.PaymentReport{}, a.fail(err)
 	}
-	return a.answered(req.PaymentID, a.fromIntent(pi))
+	return a.answered(req.PaymentID, a.fromIntent(&pi))
 }
 
-func intentParams(req gateway.CreateRequest, amount wireMoney) *stripe.PaymentIntentCreateParams {
-	params := &stripe.PaymentIntentCreateParams{
-		Amount:             stripe.Int64(amount.minor),
-		CaptureMethod:      stripe.String(captureMethod(req)),
-		Confirm:            stripe.Bool(true),
-		Currency:           stripe.String(amount.currency),
-		Description:        stripe.String(description(req)),
-		Metadata:           metadata(req),
-		PaymentMethod:      stripe.String(req.Token),
-		PaymentMethodTypes: []*string{stripe.String(methodTypes[req.Method])},
-		ReturnURL:          optional(req.ReturnURL),
-	}
-	params.SetIdempotencyKey(req.Key)
-	return params
+func intentForm(req gateway.CreateRequest, amount wireMoney) (f form) {
+	f.addInt("amount", amount.minor)
+	f.add("capture_method", captureMethod(req))
+	f.add("confirm", "true")
+	f.add("currency", amount.currency)
+	f.add("description", description(req))
+	f.addIDs("metadata", req)
+	f.add("payment_method", req.Token)
+	f.add("payment_method_types[0]", methodTypes[req.Method])
+	f.add("return_url", req.ReturnURL)
+	return f
 }
 
 // createSession opens Stripe's page.
 func (a *account) createSession(ctx context.Context, req gateway.CreateRequest, amount wireMoney) (checkout.PaymentReport, error) {
-	session, err := a.client.V1CheckoutSessions.Create(ctx, sessionParams(req, amount, time.Now()))
-	if err != nil {
+	var made session
+	if err := a.call(ctx, post("/v1/checkout/sessions", req.Key, sessionForm(req, amount, time.Now())), &made); err != nil {
 		return checkout.PaymentReport{}, a.fail(err)
 	}
-	return a.answered(req.PaymentID, a.fromSession(session))
+	return a.answered(req.PaymentID, a.fromSession(&made))
 }
 
-func sessionParams(req gateway.CreateRequest, amount wireMoney, now time.Time) *stripe.CheckoutSessionCreateParams {
-	ofIntent := metadata(req)
-	ofIntent[keyCheckout] = viaSession
-	params := &stripe.CheckoutSessionCreateParams{
-		CancelURL:         optional(req.ReturnURL),
-		ClientReferenceID: stripe.String(req.PaymentID.String()),
-		CustomerEmail:     optional(req.CustomerEmail),
-		ExpiresAt:         stripe.Int64(sessionEnd(req.ExpiresAt, madeAt(req.PaymentID), now).Unix()),
-		LineItems:         lineItems(req, amount),
-		Metadata:          metadata(req),
-		Mode:              stripe.String(stripe.CheckoutSessionModePayment),
-		PaymentIntentData: &stripe.CheckoutSessionCreatePaymentIntentDataParams{
-			CaptureMethod: stripe.String(captureMethod(req)),
-			Description:   stripe.String(description(req)),
-			Metadata:      ofIntent,
-		},
-		PaymentMethodTypes: []*string{stripe.String(methodTypes[req.Method])},
-		SuccessURL:         optional(req.ReturnURL),
+func sessionForm(req gateway.CreateRequest, amount wireMoney, now time.Time) (f form) {
+	f.add("cancel_url", req.ReturnURL)
+	f.add("client_reference_id", req.PaymentID.String())
+	f.add("customer_email", req.CustomerEmail)
+	f.addInt("expires_at", sessionEnd(req.ExpiresAt, madeAt(req.PaymentID), now).Unix())
+	for i, item := range lineItems(req, amount) {
+		f.addItem("line_items["+strconv.Itoa(i)+"]", item)
 	}
-	params.SetIdempotencyKey(req.Key)
-	return params
+	f.addIDs("metadata", req)
+	f.add("mode", string(stripe.CheckoutSessionModePayment))
+	f.add("payment_intent_data[capture_method]", captureMethod(req))
+	f.add("payment_intent_data[description]", description(req))
+	f.addIDs("payment_intent_data[metadata]", req)
+	f.add("payment_intent_data[metadata]["+keyCheckout+"]", viaSession)
+	f.add("payment_method_types[0]", methodTypes[req.Method])
+	f.add("success_url", req.ReturnURL)
+	return f
+}
+
+func (f *form) addIDs(at string, req gateway.CreateRequest) {
+	f.add(at+"["+keyOrder+"]", req.OrderID.String())
+	f.add(at+"["+keyPayment+"]", req.PaymentID.String())
+}
+
+func (f *form) addItem(at string, item lineItem) {
+	f.add(at+"[price_data][currency]", item.unit.currency)
+	f.add(at+"[price_data][product_data][name]", item.name)
+	f.addInt(at+"[price_data][unit_amount]", item.unit.minor)
+	f.addInt(at+"[quantity]", item.qty)
 }
 
 // sessionEnd is when a session should die: as wanted, within Stripe's bounds. A
@@ -151,14 +158,21 @@ func madeAt(id checkout.ID) time.Time {
 	return time.UnixMilli(int64(ms)) // 48 bits fit
 }
 
+// lineItem is a line of Stripe's page.
+type lineItem struct {
+	name string
+	qty  int64
+	unit wireMoney
+}
+
 // lineItems shows the order's lines where they add up to the amount, else one
 // line: Stripe charges what its page adds up.
-func lineItems(req gateway.CreateRequest, amount wireMoney) []*stripe.CheckoutSessionCreateLineItemParams {
-	var items []*stripe.CheckoutSessionCreateLineItemParams
+func lineItems(req gateway.CreateRequest, amount wireMoney) []lineItem {
+	var items []lineItem
 	var sum int64
 	for _, line := range req.Lines {
-		item := lineItem(line)
-		if item == nil {
+		item, ok := itemOf(line)
+		if !ok {
 			return wholeOrder(req, amount)
 		}
 		sum += line.Total.Minor
@@ -170,33 +184,19 @@ func lineItems(req gateway.CreateRequest, amount wireMoney) []*stripe.CheckoutSe
 	return items
 }
 
-func wholeOrder(req gateway.CreateRequest, amount wireMoney) []*stripe.CheckoutSessionCreateLineItemParams {
-	return []*stripe.CheckoutSessionCreateLineItemParams{newItem(description(req), 1, amount)}
+func wholeOrder(req gateway.CreateRequest, amount wireMoney) []lineItem {
+	return []lineItem{{description(req), 1, amount}}
 }
 
-// lineItem is nil where the line has no price per unit that Stripe can be told.
-func lineItem(line gateway.Line) *stripe.CheckoutSessionCreateLineItemParams {
+// itemOf fails where the line has no price per unit that Stripe can be told.
+func itemOf(line gateway.Line) (lineItem, bool) {
 	if line.Name == "" || line.Qty <= 0 || line.Total.Minor%line.Qty != 0 {
-		return nil
+		return lineItem{}, false
 	}
 	unit := line.Total
 	unit.Minor /= line.Qty
 	amount, err := toWire(unit)
-	if err != nil {
-		return nil
-	}
-	return newItem(line.Name, line.Qty, amount)
-}
-
-func newItem(name string, qty int64, unit wireMoney) *stripe.CheckoutSessionCreateLineItemParams {
-	return &stripe.CheckoutSessionCreateLineItemParams{
-		PriceData: &stripe.CheckoutSessionCreateLineItemPriceDataParams{
-			Currency:    stripe.String(unit.currency),
-			ProductData: &stripe.CheckoutSessionCreateLineItemPriceDataProductDataParams{Name: stripe.String(name)},
-			UnitAmount:  stripe.Int64(unit.minor),
-		},
-		Quantity: stripe.Int64(qty),
-	}
+	return lineItem{line.Name, line.Qty, amount}, err == nil
 }
 
 func captureMethod(req gateway.CreateRequest) string {
@@ -207,15 +207,3 @@ func captureMethod(req gateway.CreateRequest) string {
 }
 
 func description(req gateway.CreateRequest) string { return "Order " + req.OrderNumber }
-
-func metadata(req gateway.CreateRequest) map[string]string {
-	return map[string]string{keyOrder: req.OrderID.String(), keyPayment: req.PaymentID.String()}
-}
-
-// optional leaves a parameter out where there is nothing to say.
-func optional(text string) *string {
-	if text == "" {
-		return nil
-	}
-	return &text
-}

@@ -81,7 +81,7 @@ func TestLineItems(t *testing.T) {
 			require.Len(t, items, c.items)
 			var sum int64
 			for _, item := range items {
-				sum += *item.PriceData.UnitAmount * *item.Quantity
+				sum += item.unit.minor * item.qty
 			}
 			require.Equal(t, c.amount, sum, "the page charges what its lines add up to")
 		})
@@ -94,7 +94,7 @@ func TestSessionParamsRepeat(t *testing.T) {
 	req := sampleRequest()
 	wire, err := toWire(req.Amount)
 	require.NoError(t, err)
-	require.Equal(t, sessionParams(req, wire, made), sessionParams(req, wire, made.Add(5*time.Minute)))
+	require.Equal(t, sessionForm(req, wire, made), sessionForm(req, wire, made.Add(5*time.Minute)))
 }
 
 func TestCreateRefusesBeforeCalling(t *testing.T) {

@@ -90,7 +90,8 @@ func (a *account) declined(err error, req gateway.CreateRequest) (checkout.Payme
 	if !errors.As(err, &answer) || kindOf(answer) != gateway.Refused {
 		return checkout.PaymentReport{}, false
 	}
-	pi := answer.PaymentIntent
+	why := refusalOf(answer)
+	pi := why.PaymentIntent
 	if answer.HTTPStatusCode != http.StatusPaymentRequired && (pi == nil || pi.LastPaymentError == nil) {
 		return checkout.PaymentReport{}, false
 	}
@@ -99,8 +100,20 @@ func (a *account) declined(err error, req gateway.CreateRequest) (checkout.Payme
 		report = a.fromIntent(pi)
 	}
 	report.PaymentID = req.PaymentID
-	report.Status, report.Action, report.Failure = checkout.PaymentFailed, nil, failure(answer)
+	report.Status, report.Action, report.Failure = checkout.PaymentFailed, nil, failure(why)
 	return report, true
+}
+
+// refusalOf reads the refusal of an answer with our own types. What the library
+// has read of it stays where its own text cannot be read again.
+func refusalOf(answer *stripe.Error) *refusal {
+	var body struct {
+		Error *refusal `json:"error"`
+	}
+	if answer.LastResponse == nil || unmarshal(answer.LastResponse.RawJSON, &body) != nil || body.Error == nil {
+		return &refusal{Type: answer.Type, Code: answer.Code, DeclineCode: answer.DeclineCode, Message: answer.Msg}
+	}
+	return body.Error
 }
 
 // refuse is an error of our own, made before anything was sent.

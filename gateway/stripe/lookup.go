@@ -3,10 +3,9 @@ package stripe
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
-
-	"github.com/stripe/stripe-go/v85"
 
 	"kassa/checkout"
 	"kassa/gateway"
@@ -68,24 +67,29 @@ func intentRef(req gateway.LookUpRequest) string {
 }
 
 func (a *account) readIntent(ctx context.Context, payment checkout.ID, id string) (checkout.PaymentReport, error) {
-	params := &stripe.PaymentIntentRetrieveParams{}
-	params.AddExpand("latest_charge")
-	pi, err := a.client.V1PaymentIntents.Retrieve(ctx, id, params)
-	if err != nil {
+	var pi intent
+	if err := a.call(ctx, get(intentPath(id), expanded("latest_charge")), &pi); err != nil {
 		return checkout.PaymentReport{}, a.fail(err)
 	}
-	return a.answered(payment, a.fromIntent(pi))
+	return a.answered(payment, a.fromIntent(&pi))
 }
 
 func (a *account) readSession(ctx context.Context, payment checkout.ID, id string) (checkout.PaymentReport, error) {
-	params := &stripe.CheckoutSessionRetrieveParams{}
-	params.AddExpand("payment_intent.latest_charge")
-	session, err := a.client.V1CheckoutSessions.Retrieve(ctx, id, params)
-	if err != nil {
+	var s session
+	if err := a.call(ctx, get(sessionPath(id), expanded("payment_intent.latest_charge")), &s); err != nil {
 		return checkout.PaymentReport{}, a.fail(err)
 	}
-	return a.answered(payment, a.fromSession(session))
+	return a.answered(payment, a.fromSession(&s))
 }
+
+// expanded asks for an object where only its id would come.
+func expanded(what string) (f form) {
+	f.add("expand[0]", what)
+	return f
+}
+
+func intentPath(id string) string  { return "/v1/payment_intents/" + url.PathEscape(id) }
+func sessionPath(id string) string { return "/v1/checkout/sessions/" + url.PathEscape(id) }
 
 // search finds an attempt by our id. Only complete lists without it make it
 // certain that there is none. Of several, which repeated creates can leave, the
@@ -116,44 +120,19 @@ var rank = map[checkout.PaymentStatus]int{
 }
 
 func (a *account) listSessions(ctx context.Context, since time.Time, consider func(checkout.PaymentReport)) error {
-	params := &stripe.CheckoutSessionListParams{CreatedRange: createdSince(since)}
-	params.Limit = stripe.Int64(pageSize)
-	params.AddExpand("data.payment_intent.latest_charge")
-	return each(ctx, a, a.client.V1CheckoutSessions.List(ctx, params), func(s *stripe.CheckoutSession) {
-		consider(a.fromSession(s))
-	})
+	f := expanded("data.payment_intent.latest_charge")
+	f.addSince(since)
+	return each(ctx, a, "/v1/checkout/sessions", f, func(s *session) string { return s.ID }, func(s *session) { consider(a.fromSession(s)) })
 }
 
 func (a *account) listIntents(ctx context.Context, since time.Time, consider func(checkout.PaymentReport)) error {
-	params := &stripe.PaymentIntentListParams{CreatedRange: createdSince(since)}
-	params.Limit = stripe.Int64(pageSize)
-	params.AddExpand("data.latest_charge")
-	return each(ctx, a, a.client.V1PaymentIntents.List(ctx, params), func(pi *stripe.PaymentIntent) {
-		consider(a.fromIntent(pi))
-	})
+	f := expanded("data.latest_charge")
+	f.addSince(since)
+	return each(ctx, a, "/v1/payment_intents", f, func(pi *intent) string { return pi.ID }, func(pi *intent) { consider(a.fromIntent(pi)) })
 }
 
-func createdSince(since time.Time) *stripe.RangeQueryParams {
-	if since.IsZero() {
-		return nil
+func (f *form) addSince(since time.Time) {
+	if !since.IsZero() {
+		f.addInt("created[gte]", since.Add(-searchSlack).Unix())
 	}
-	return &stripe.RangeQueryParams{GreaterThanOrEqual: since.Add(-searchSlack).Unix()}
-}
-
-// each visits a whole list, or fails.
-func each[T any](ctx context.Context, a *account, list *stripe.V1List[T], visit func(T)) error {
-	listed := 0
-	for item, err := range list.All(ctx) {
-		if err != nil {
-			return a.fail(err)
-		}
-		if listed++; listed > maxListed {
-			return a.unread("there are too many objects to search; find this one in Stripe's dashboard by its metadata")
-		}
-		visit(item)
-	}
-	if list.Meta().URL == "" { // an empty list has one, an empty answer has none
-		return a.unread("the answer is no list")
-	}
-	return nil
 }

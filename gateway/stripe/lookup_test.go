@@ -227,7 +227,7 @@ func TestActWithoutCharge(t *testing.T) {
 
 func TestRefundReason(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, "duplicate", *refundReason("duplicate"))
-	require.Nil(t, refundReason("damaged in transit"))
-	require.Nil(t, refundReason(""))
+	require.Equal(t, "duplicate", refundReason("duplicate"))
+	require.Empty(t, refundReason("damaged in transit"))
+	require.Empty(t, refundReason(""))
 }

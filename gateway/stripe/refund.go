@@ -2,6 +2,7 @@ package stripe
 
 import (
 	"context"
+	"net/url"
 	"strings"
 
 	"github.com/stripe/stripe-go/v85"
@@ -23,9 +24,10 @@ func (a *account) Refund(ctx context.Context, req gateway.RefundRequest) (checko
 	if err != nil {
 		return checkout.RefundReport{}, err
 	}
-	made, err := a.client.V1Refunds.Create(ctx, refundParams(req, charge, amount))
+	var made refundObject
+	err = a.call(ctx, post("/v1/refunds", req.Key, refundForm(req, charge, amount)), &made)
 	if err == nil {
-		return a.refundAnswered(req, made)
+		return a.refundAnswered(req, &made)
 	}
 	refusal := a.fail(err)
 	if gateway.KindOf(refusal) != gateway.Refused {
@@ -41,25 +43,23 @@ func (a *account) Refund(ctx context.Context, req gateway.RefundRequest) (checko
 	return found, nil
 }
 
-func refundParams(req gateway.RefundRequest, charge string, amount wireMoney) *stripe.RefundCreateParams {
-	params := &stripe.RefundCreateParams{
-		Amount:        stripe.Int64(amount.minor),
-		Metadata:      map[string]string{keyRefund: req.RefundID.String(), keyPayment: req.PaymentID.String()},
-		PaymentIntent: stripe.String(charge),
-		Reason:        refundReason(req.Reason),
-	}
-	params.SetIdempotencyKey(req.Key)
-	return params
+func refundForm(req gateway.RefundRequest, charge string, amount wireMoney) (f form) {
+	f.addInt("amount", amount.minor)
+	f.add("metadata["+keyPayment+"]", req.PaymentID.String())
+	f.add("metadata["+keyRefund+"]", req.RefundID.String())
+	f.add("payment_intent", charge)
+	f.add("reason", refundReason(req.Reason))
+	return f
 }
 
 // refundReason is one of the three that Stripe knows, or left out: a reason has
 // consequences there, so none is guessed.
-func refundReason(reason string) *string {
+func refundReason(reason string) string {
 	switch stripe.RefundReason(reason) {
 	case stripe.RefundReasonDuplicate, stripe.RefundReasonFraudulent, stripe.RefundReasonRequestedByCustomer:
-		return &reason
+		return reason
 	}
-	return nil
+	return ""
 }
 
 // LookUpRefund reads the refund by its reference, or searches for it among its
@@ -68,11 +68,11 @@ func (a *account) LookUpRefund(ctx context.Context, req gateway.RefundRequest) (
 	ctx, cancel := a.deadline(ctx)
 	defer cancel()
 	if strings.HasPrefix(req.RefundRef, "re_") || strings.HasPrefix(req.RefundRef, "pyr_") {
-		found, err := a.client.V1Refunds.Retrieve(ctx, req.RefundRef, nil)
-		if err != nil {
+		var found refundObject
+		if err := a.call(ctx, get("/v1/refunds/"+url.PathEscape(req.RefundRef), form{}), &found); err != nil {
 			return checkout.RefundReport{}, a.fail(err)
 		}
-		return a.refundAnswered(req, found)
+		return a.refundAnswered(req, &found)
 	}
 	charge, err := a.chargeOf(ctx, paymentOf(req))
 	if err != nil {
@@ -86,9 +86,9 @@ func (a *account) findRefund(ctx context.Context, req gateway.RefundRequest, cha
 	found := checkout.RefundReport{
 		RefundID: req.RefundID, Gateway: a.config.Name, PaymentID: req.PaymentID, PaymentRef: charge, NotFound: true,
 	}
-	params := &stripe.RefundListParams{PaymentIntent: stripe.String(charge)}
-	params.Limit = stripe.Int64(pageSize)
-	err := each(ctx, a, a.client.V1Refunds.List(ctx, params), func(r *stripe.Refund) {
+	var f form
+	f.add("payment_intent", charge)
+	err := each(ctx, a, "/v1/refunds", f, func(r *refundObject) string { return r.ID }, func(r *refundObject) {
 		report := a.fromRefund(r)
 		if report.RefundID == req.RefundID && (found.NotFound || found.Status == checkout.RefundFailed) {
 			found = report
@@ -100,7 +100,7 @@ func (a *account) findRefund(ctx context.Context, req gateway.RefundRequest, cha
 	return found, nil
 }
 
-func (a *account) refundAnswered(req gateway.RefundRequest, r *stripe.Refund) (checkout.RefundReport, error) {
+func (a *account) refundAnswered(req gateway.RefundRequest, r *refundObject) (checkout.RefundReport, error) {
 	if r.ID == "" {
 		return checkout.RefundReport{}, a.unread("the answer names no object")
 	}

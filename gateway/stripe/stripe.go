@@ -55,8 +55,8 @@ type Config struct {
 
 // account is one Stripe account.
 type account struct {
-	config Config
-	client *stripe.Client
+	config  Config
+	backend stripe.RawRequestBackend
 }
 
 // New opens an account. It calls nobody; it returns an error that names the
@@ -75,8 +75,11 @@ func New(config Config) (gateway.Gateway, error) {
 	if config.BaseURL != "" {
 		backend.URL = stripe.String(config.BaseURL)
 	}
-	client := stripe.NewClient(config.SecretKey, stripe.WithBackends(stripe.NewBackendsWithConfig(backend)))
-	return &account{config: config, client: client}, nil
+	api, ok := stripe.NewBackendsWithConfig(backend).API.(stripe.RawRequestBackend)
+	if !ok {
+		return nil, errors.New("gateway stripe: stripe-go has no raw requests any more")
+	}
+	return &account{config: config, backend: api}, nil
 }
 
 func (c *Config) check() error {

@@ -4,12 +4,12 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/stripe/stripe-go/v85"
 
 	"kassa/checkout"
@@ -33,7 +33,7 @@ func (a *account) ParseWebhook(header http.Header, body []byte, now time.Time) (
 		return checkout.WebhookEvent{}, &gateway.Error{Gateway: a.config.Name, Kind: gateway.Forged, Message: problem}
 	}
 	var raw rawEvent
-	if err := json.Unmarshal(body, &raw); err != nil {
+	if err := unmarshal(body, &raw); err != nil {
 		return checkout.WebhookEvent{}, a.refuse("malformed_event", "the body is not the JSON of an event")
 	}
 	if raw.ID == "" || raw.Object != "event" || raw.Type == "" {
@@ -52,7 +52,7 @@ type rawEvent struct {
 	Type    string `json:"type"`
 	Created int64  `json:"created"`
 	Data    struct {
-		Object json.RawMessage `json:"object"`
+		Object jsontext.Value `json:"object"`
 	} `json:"data"`
 }
 
@@ -111,7 +111,7 @@ func parseSignature(header string) (at string, signatures [][]byte, ok bool) {
 // translate reads what an event is about. What is not listed is of no interest:
 // charges repeat what PaymentIntents say, charge.refunded what refunds say, and a
 // dispute changes no state that Kassa keeps.
-func (a *account) translate(event checkout.WebhookEvent, object json.RawMessage) (checkout.WebhookEvent, error) {
+func (a *account) translate(event checkout.WebhookEvent, object jsontext.Value) (checkout.WebhookEvent, error) {
 	var err error
 	switch {
 	case strings.HasPrefix(event.Type, "payment_intent."):
@@ -124,24 +124,24 @@ func (a *account) translate(event checkout.WebhookEvent, object json.RawMessage)
 	return event, err
 }
 
-func (a *account) intentEvent(object json.RawMessage) (*checkout.PaymentReport, error) {
-	var pi stripe.PaymentIntent
-	if err := json.Unmarshal(object, &pi); err != nil || pi.ID == "" || pi.Status == "" {
+func (a *account) intentEvent(object jsontext.Value) (*checkout.PaymentReport, error) {
+	var pi intent
+	if err := unmarshal(object, &pi); err != nil || pi.ID == "" || pi.Status == "" {
 		return nil, a.refuse("malformed_event", "the event's object is no PaymentIntent")
 	}
 	report := a.fromIntent(&pi)
 	return &report, nil
 }
 
-func (a *account) sessionEvent(kind string, object json.RawMessage) (*checkout.PaymentReport, error) {
-	var session stripe.CheckoutSession
-	if err := json.Unmarshal(object, &session); err != nil || session.ID == "" || session.Status == "" {
+func (a *account) sessionEvent(kind string, object jsontext.Value) (*checkout.PaymentReport, error) {
+	var s session
+	if err := unmarshal(object, &s); err != nil || s.ID == "" || s.Status == "" {
 		return nil, a.refuse("malformed_event", "the event's object is no Checkout Session")
 	}
-	if session.Mode != stripe.CheckoutSessionModePayment {
+	if s.Mode != stripe.CheckoutSessionModePayment {
 		return nil, nil // a subscription's or a saved card's: not ours
 	}
-	report := a.fromSession(&session)
+	report := a.fromSession(&s)
 	if kind == asyncPaymentFailed {
 		report.Status = checkout.PaymentFailed
 		report.Failure = &checkout.Failure{Code: "async_payment_failed", Message: "The payment did not go through."}
@@ -149,9 +149,9 @@ func (a *account) sessionEvent(kind string, object json.RawMessage) (*checkout.P
 	return &report, nil
 }
 
-func (a *account) refundEvent(object json.RawMessage) (*checkout.RefundReport, error) {
-	var refund stripe.Refund
-	if err := json.Unmarshal(object, &refund); err != nil || refund.ID == "" || refund.Status == "" {
+func (a *account) refundEvent(object jsontext.Value) (*checkout.RefundReport, error) {
+	var refund refundObject
+	if err := unmarshal(object, &refund); err != nil || refund.ID == "" || refund.Status == "" {
 		return nil, a.refuse("malformed_event", "the event's object is no refund")
 	}
 	report := a.fromRefund(&refund)

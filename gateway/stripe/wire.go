@@ -13,9 +13,10 @@ const failureExpired = "session_expired"
 
 // fromIntent reads a PaymentIntent. One that a session made is named by its
 // charge alone: the session is the attempt.
-func (a *account) fromIntent(pi *stripe.PaymentIntent) checkout.PaymentReport {
+func (a *account) fromIntent(pi *intent) checkout.PaymentReport {
 	report := checkout.PaymentReport{
 		PaymentID: ourID(pi.Metadata, keyPayment),
+		OrderID:   ourID(pi.Metadata, keyOrder),
 		Gateway:   a.config.Name,
 		ChargeID:  pi.ID,
 		Status:    intentStatus(pi),
@@ -31,9 +32,9 @@ func (a *account) fromIntent(pi *stripe.PaymentIntent) checkout.PaymentReport {
 	return report
 }
 
-func ofSession(pi *stripe.PaymentIntent) bool { return pi.Metadata[keyCheckout] == viaSession }
+func ofSession(pi *intent) bool { return pi.Metadata[keyCheckout] == viaSession }
 
-func intentStatus(pi *stripe.PaymentIntent) checkout.PaymentStatus {
+func intentStatus(pi *intent) checkout.PaymentStatus {
 	switch pi.Status {
 	case stripe.PaymentIntentStatusSucceeded:
 		return checkout.PaymentSucceeded
@@ -56,7 +57,7 @@ func intentStatus(pi *stripe.PaymentIntent) checkout.PaymentStatus {
 // wasAuthorized tells of a cancelled PaymentIntent whether the bank had said yes.
 // An expanded charge says so; of an event's, which is an id, it is known that an
 // error is kept where the bank's last word was no.
-func wasAuthorized(pi *stripe.PaymentIntent) bool {
+func wasAuthorized(pi *intent) bool {
 	if pi.LatestCharge == nil {
 		return false
 	}
@@ -66,7 +67,7 @@ func wasAuthorized(pi *stripe.PaymentIntent) bool {
 	return pi.LastPaymentError == nil
 }
 
-func intentAmount(pi *stripe.PaymentIntent) int64 {
+func intentAmount(pi *intent) int64 {
 	switch pi.Status {
 	case stripe.PaymentIntentStatusSucceeded:
 		return pi.AmountReceived
@@ -77,7 +78,7 @@ func intentAmount(pi *stripe.PaymentIntent) int64 {
 }
 
 // intentAction is where the buyer must go.
-func intentAction(pi *stripe.PaymentIntent) *checkout.Action {
+func intentAction(pi *intent) *checkout.Action {
 	if pi.Status != stripe.PaymentIntentStatusRequiresAction || pi.NextAction == nil {
 		return nil
 	}
@@ -85,15 +86,15 @@ func intentAction(pi *stripe.PaymentIntent) *checkout.Action {
 	switch {
 	case next.RedirectToURL != nil:
 		return redirect(next.RedirectToURL.URL)
-	case next.UpiHandleRedirectOrDisplayQRCode != nil:
-		return redirect(next.UpiHandleRedirectOrDisplayQRCode.HostedInstructionsURL)
+	case next.UPI != nil:
+		return redirect(next.UPI.InstructionsURL)
 	}
 	return nil
 }
 
 func redirect(url string) *checkout.Action { return &checkout.Action{Type: "redirect", URL: url} }
 
-func intentFailure(pi *stripe.PaymentIntent) *checkout.Failure {
+func intentFailure(pi *intent) *checkout.Failure {
 	if pi.LastPaymentError != nil {
 		return failure(pi.LastPaymentError)
 	}
@@ -101,7 +102,7 @@ func intentFailure(pi *stripe.PaymentIntent) *checkout.Failure {
 }
 
 // failure is why a bank or Stripe said no.
-func failure(err *stripe.Error) *checkout.Failure {
+func failure(err *refusal) *checkout.Failure {
 	code := string(err.Code)
 	switch {
 	case err.DeclineCode != "" && (code == "" || err.Code == stripe.ErrorCodeCardDeclined):
@@ -109,7 +110,7 @@ func failure(err *stripe.Error) *checkout.Failure {
 	case code == "":
 		code = string(err.Type)
 	}
-	message := err.Msg
+	message := err.Message
 	if message == "" {
 		message = "The payment was declined."
 	}
@@ -118,9 +119,10 @@ func failure(err *stripe.Error) *checkout.Failure {
 
 // fromSession reads a Checkout Session, with its PaymentIntent where that came
 // along.
-func (a *account) fromSession(s *stripe.CheckoutSession) checkout.PaymentReport {
+func (a *account) fromSession(s *session) checkout.PaymentReport {
 	report := checkout.PaymentReport{
 		PaymentID: ourID(s.Metadata, keyPayment),
+		OrderID:   ourID(s.Metadata, keyOrder),
 		Gateway:   a.config.Name,
 		Status:    checkout.PaymentPending,
 		Amount:    fromWire(s.AmountTotal, s.Currency),
@@ -141,7 +143,7 @@ func (a *account) fromSession(s *stripe.CheckoutSession) checkout.PaymentReport 
 
 // sessionState corrects what the PaymentIntent alone says by what the session
 // says: it is the session that ends an unpaid attempt.
-func sessionState(report *checkout.PaymentReport, s *stripe.CheckoutSession) {
+func sessionState(report *checkout.PaymentReport, s *session) {
 	if report.Status == checkout.PaymentSucceeded || report.Status == checkout.PaymentAuthorized || report.Status == checkout.PaymentVoided {
 		return
 	}
@@ -161,7 +163,7 @@ func sessionState(report *checkout.PaymentReport, s *stripe.CheckoutSession) {
 // completeState reads a session that the buyer has finished. Unpaid, it waits for
 // a slow method, whose failure stands on the PaymentIntent; or the money is only
 // authorised, which an event without the PaymentIntent cannot tell.
-func completeState(report *checkout.PaymentReport, s *stripe.CheckoutSession) {
+func completeState(report *checkout.PaymentReport, s *session) {
 	pi := s.PaymentIntent
 	switch {
 	case pi != nil && pi.Status == stripe.PaymentIntentStatusRequiresPaymentMethod && pi.LastPaymentError != nil:
@@ -173,7 +175,7 @@ func completeState(report *checkout.PaymentReport, s *stripe.CheckoutSession) {
 
 // fromRefund reads a refund. One that was made in Stripe's dashboard carries no
 // id of ours.
-func (a *account) fromRefund(r *stripe.Refund) checkout.RefundReport {
+func (a *account) fromRefund(r *refundObject) checkout.RefundReport {
 	report := checkout.RefundReport{
 		RefundID:   ourID(r.Metadata, keyRefund),
 		Gateway:    a.config.Name,
@@ -195,7 +197,7 @@ func (a *account) fromRefund(r *stripe.Refund) checkout.RefundReport {
 	return report
 }
 
-func refundFailure(r *stripe.Refund) *checkout.Failure {
+func refundFailure(r *refundObject) *checkout.Failure {
 	code := string(r.FailureReason)
 	if code == "" {
 		code = string(r.Status)

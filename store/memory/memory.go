@@ -59,6 +59,9 @@ func (s *Store) Close() error {
 	return nil
 }
 
+// Clock is the one that the store was made with.
+func (s *Store) Clock() func() time.Time { return s.now }
+
 // now is the clock in the precision that the databases keep.
 func (s *Store) now() time.Time { return instant(s.clock()) }
 
@@ -110,6 +113,15 @@ func (s *Store) alone(ctx context.Context, f func(*tables) error) error {
 	}
 	defer s.endTurn()
 	return s.write(f)
+}
+
+// Own gives the rows to one owner, or back to everybody.
+func (s *Store) Own(ctx context.Context, owner checkout.ID) (position int64, err error) {
+	err = s.alone(ctx, func(t *tables) error {
+		t.owner, position = owner, t.counters["events"]
+		return nil
+	})
+	return position, err
 }
 
 // Fence resolves an unknown commit.

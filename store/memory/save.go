@@ -16,6 +16,9 @@ func (t *tables) save(save *store.Save) error {
 	if _, found := t.log[save.BatchID]; found {
 		return fmt.Errorf("event log: batch %s is there already or was fenced out", save.BatchID)
 	}
+	if save.Owner != t.owner || !save.Owner.IsZero() && save.After != t.counters["events"] {
+		return store.ErrOwned
+	}
 	invoices := t.numberInvoices(save.Invoices)
 	steps := []func() error{
 		func() error { return t.saveCustomers(save) },

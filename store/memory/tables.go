@@ -38,6 +38,7 @@ type tables struct {
 	counters map[string]int64
 	apiKeys  map[checkout.ID]checkout.APIKey
 	secrets  map[string][]byte
+	owner    checkout.ID // whose commits succeed; zero: everybody's
 
 	undo []func()
 }

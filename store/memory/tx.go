@@ -74,6 +74,15 @@ func (t *tx) Load(ctx context.Context, keys saga.Keys, state *saga.State) error 
 	})
 }
 
+// Read loads rows beside the transaction that is at work.
+func (s *Store) Read(_ context.Context, keys saga.Keys, state *saga.State) error {
+	state.Now = s.now()
+	return s.read(func(rows *tables) error {
+		rows.load(keys, state)
+		return nil
+	})
+}
+
 func (t *tables) load(keys saga.Keys, state *saga.State) {
 	for _, id := range keys.Orders {
 		state.Orders[id] = t.bareOrder(id)

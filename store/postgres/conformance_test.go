@@ -16,6 +16,7 @@ func TestConformance(t *testing.T) {
 		Reopen:     reopen,
 		Second:     second,
 		Concurrent: true,
+		ByCounter:  true,
 	})
 }
 

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -43,7 +44,11 @@ func (r *row) id() (id checkout.ID) {
 
 func (r *row) text() string { return string(r.bytes()) }
 
+// int reads a number of four or eight bytes.
 func (r *row) int() int64 {
+	if len(r.values[r.next]) == 4 {
+		return int64(int32(binary.BigEndian.Uint32(r.bytes())))
+	}
 	value := r.fixed(8)
 	if value == nil {
 		return 0
@@ -64,7 +69,18 @@ func (r *row) time() time.Time {
 	return time.UnixMicro(int64(binary.BigEndian.Uint64(value)) + epoch).UTC()
 }
 
-func (r *row) blob() []byte { return append([]byte(nil), r.bytes()...) }
+// timeOr reads a time that is left out where it is the usual one.
+func (r *row) timeOr(usual time.Time) time.Time {
+	at := r.time()
+	if at.IsZero() {
+		return usual
+	}
+	return at
+}
+
+func (r *row) blob() []byte { return bytes.Clone(r.bytes()) }
+
+func (r *row) hash() string { return unpackHash(r.bytes()) }
 
 // document decodes JSON; NULL is the zero value.
 func document[T any](r *row) (value T) {
@@ -78,24 +94,55 @@ func document[T any](r *row) (value T) {
 	return value
 }
 
-// idList reads an array of uuid: see array for the format.
-func (r *row) idList() []checkout.ID {
+// ids reads ids that stand one after the other.
+func (r *row) ids() []checkout.ID {
 	value := r.bytes()
-	if len(value) < arrayHeader {
+	if len(value)%16 != 0 {
+		r.err = fmt.Errorf("%w: column %d has %d bytes, which are no ids", store.ErrSchema, r.next, len(value))
 		return nil
 	}
-	n := int(binary.BigEndian.Uint32(value[12:]))
-	value = value[arrayHeader:]
-	if len(value) != n*20 {
-		r.err = fmt.Errorf("%w: column %d is not an array of uuid", store.ErrSchema, r.next)
-		return nil
-	}
-	out := make([]checkout.ID, n)
-	for i := range out {
-		copy(out[i][:], value[i*20+4:])
+	var out []checkout.ID
+	for ; len(value) > 0; value = value[16:] {
+		out = append(out, checkout.ID(value[:16]))
 	}
 	return out
 }
+
+// rows reads an array of a table's rows: see array and record for the format.
+func (r *row) rows(scan func(*row)) {
+	value := r.bytes()
+	if len(value) < arrayHeader {
+		return // an empty array has no dimension
+	}
+	inner := &row{}
+	for value = value[arrayHeader:]; len(value) > 8; {
+		size, columns := binary.BigEndian.Uint32(value), int(binary.BigEndian.Uint32(value[4:]))
+		inner.split(value[8:4+size], columns)
+		scan(inner)
+		value = value[4+size:]
+	}
+	if inner.err != nil {
+		r.err = inner.err
+	}
+}
+
+// split finds the columns of a record.
+func (r *row) split(data []byte, columns int) {
+	r.values, r.next = r.values[:0], 0
+	for range columns {
+		size := int32(binary.BigEndian.Uint32(data[4:]))
+		data = data[8:]
+		if size < 0 {
+			r.values = append(r.values, nil)
+			continue
+		}
+		r.values = append(r.values, data[:size])
+		data = data[size:]
+	}
+}
+
+// skip passes over columns.
+func (r *row) skip(n int) { r.next += n }
 
 // each runs a function for each row of an answer.
 func each(do func(*row)) func(pgx.Rows) error {

@@ -9,18 +9,109 @@ import (
 	"kassa/checkout"
 )
 
-// What is written by hand is what encoding/json writes.
+// What is written by hand is JSON that reads back.
 func TestAllocationsAreJSON(t *testing.T) {
 	t.Parallel()
-	for _, list := range [][]checkout.Allocation{
-		{{SKU: "MUG", Warehouse: "main", Qty: 1}},
-		{{SKU: `a"b\c`, Warehouse: "पुणे\n<&>", Qty: -5}, {SKU: "", Warehouse: "x", Qty: 1 << 60}},
-		{{SKU: "invalid \xff", Warehouse: "\x00", Qty: 0}},
+	for want, list := range map[string][]checkout.Allocation{
+		`[["MUG",1]]`: {{SKU: "MUG", Warehouse: "main", Qty: 1}},
+		`[["a\"b\\c",-5,"पुणे\n<&>"],["",1152921504606846976,"x"]]`: {
+			{SKU: `a"b\c`, Warehouse: "पुणे\n<&>", Qty: -5}, {SKU: "", Warehouse: "x", Qty: 1 << 60},
+		},
+		`[["A",0,"\u0000"],["A",2,""]]`: {{SKU: "A", Warehouse: "\x00"}, {SKU: "A", Qty: 2}},
+		`[[]]`:                          {{Warehouse: "main"}},
 	} {
-		column := allocations([][]checkout.Allocation{list}, func(l []checkout.Allocation) []checkout.Allocation { return l })
-		text := column.data[arrayHeader+4:]
-		want, err := json.Marshal(list)
-		require.NoError(t, err)
-		require.JSONEq(t, string(want), string(text))
+		r := &record{}
+		r.allocations(list)
+		text := r.data[8:]
+		require.JSONEq(t, want, string(text))
+		back := scanAllocations(&row{values: [][]byte{text}})
+		require.Equal(t, list, back)
+	}
+}
+
+func TestActionsReadBack(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		action *checkout.Action
+		ref    string
+		want   string
+	}{
+		{&checkout.Action{Type: "redirect", URL: "https://pay.example/c/cs_1#x"}, "cs_1", `["redirect","https://pay.example/c/","#x"]`},
+		{&checkout.Action{Type: "redirect", URL: "https://pay.example/c/cs_1"}, "cs_1", `["redirect","https://pay.example/c/",""]`},
+		{&checkout.Action{Type: "redirect", URL: "https://pay.example/c"}, "cs_1", `["redirect","https://pay.example/c"]`},
+		{&checkout.Action{Type: "redirect", URL: "https://pay.example/c"}, "", `["redirect","https://pay.example/c"]`},
+		{&checkout.Action{Type: "upi_intent"}, "cs_1", `["upi_intent"]`},
+		{&checkout.Action{}, "", `[]`},
+		{&checkout.Action{Type: "upi_intent", URI: "upi://cs_1"}, "cs_1", `{"type":"upi_intent","uri":"upi://cs_1"}`},
+		{nil, "cs_1", ""},
+	} {
+		r := &record{}
+		r.action(test.action, test.ref)
+		stored := r.data[8:]
+		if test.want == "" {
+			require.Empty(t, stored)
+			stored = nil
+		} else {
+			require.JSONEq(t, test.want, string(stored))
+		}
+		require.Equal(t, test.action, scanAction(&row{values: [][]byte{stored}}, test.ref))
+	}
+}
+
+// An event is put together from columns and the rest, whatever is in which.
+func TestEventsReadBack(t *testing.T) {
+	t.Parallel()
+	paid := checkout.PaymentReport{PaymentID: newID(), Gateway: "stripe", ChargeID: "pi_1", Status: checkout.PaymentSucceeded}
+	failed := checkout.PaymentReport{Gateway: "stripe", GatewayRef: "cs_1", Failure: &checkout.Failure{Code: "declined"}}
+	for name, test := range map[string]struct {
+		event checkout.WebhookEvent
+		rest  string
+	}{
+		"paid":       {checkout.WebhookEvent{Payment: &paid}, ""},
+		"failed":     {checkout.WebhookEvent{Payment: &failed}, `{"payment":{"failure":{"code":"declined","message":""}}}`},
+		"other's":    {checkout.WebhookEvent{Payment: &checkout.PaymentReport{Gateway: "x"}}, `{"payment":{"gateway":"x"}}`},
+		"refund":     {checkout.WebhookEvent{Refund: &checkout.RefundReport{Gateway: "stripe", PaymentRef: "pi_1"}}, `{"refund":{"payment_ref":"pi_1"}}`},
+		"no concern": {checkout.WebhookEvent{}, `{}`},
+	} {
+		test.event.Gateway, test.event.Key, test.event.Type = "stripe", "evt_1", "payment"
+		record := &checkout.WebhookRecord{ID: newID(), Event: test.event, Status: checkout.WebhookReceived, ReceivedAt: testTime}
+		written := encodeRows(rowTypes{"webhook_events": {columns: make([]uint32, 16)}}, "webhook_events", []*checkout.WebhookRecord{record}, writeWebhook)
+		require.NoError(t, written.err, name)
+		read := &row{}
+		read.split(written.data[arrayHeader+8:], 16)
+		if test.rest == "" {
+			require.Nil(t, read.values[15], name)
+		} else {
+			require.JSONEq(t, test.rest, string(read.values[15]), name)
+		}
+		require.Equal(t, record, scanWebhook(read), name)
+	}
+}
+
+func TestDetailsLeaveOutWhatIsUsual(t *testing.T) {
+	t.Parallel()
+	o := newOrder()
+	r := &record{}
+	r.details(o)
+	require.JSONEq(t, `{
+		"lines": [["SKU-1","Blue kettle",1,49900,49900,"8516"],["SKU-2","Red kettle",1,50000,50000]],
+		"subtotal": 99900, "taxes": [["IGST 18%",15239]],
+		"customer": ["asha@example.com","Asha Rao","+919812345678"],
+		"shipping_address": ["Asha Rao","14 Residency Road","Bengaluru","KA","560025","IN"]
+	}`, string(r.data[8:]))
+	require.True(t, json.Valid(r.data[8:]))
+	require.Equal(t, o.Details, scanDetails(&row{values: [][]byte{r.data[8:]}}, o.Total))
+}
+
+func TestHashesReadBack(t *testing.T) {
+	t.Parallel()
+	for text, size := range map[string]int{
+		"": 0, "d4f0bc5a29de06b510f9aa428f1eedba926012b591fef7a518e776a7c9bd1824": 33, "ab": 2, "abc": 4, "AB": 3, "x": 2, "hash-ü": 8,
+	} {
+		r := &record{}
+		r.hash(text)
+		stored := r.data[8:]
+		require.Len(t, stored, size, text)
+		require.Equal(t, text, unpackHash(stored))
 	}
 }

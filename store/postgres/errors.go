@@ -14,6 +14,7 @@ import (
 const (
 	codeUniqueViolation      = "23505"
 	codeCheckViolation       = "23514"
+	codeOwned                = "KA001" // our own: see still_owned
 	codeReadOnly             = "25006" // a standby, after a failover
 	codeUndefinedTable       = "42P01"
 	codeUndefinedColumn      = "42703"
@@ -55,6 +56,8 @@ func mapError(err error) error {
 			return fmt.Errorf("postgres: %w: %s: %w", store.ErrRetry, pgErr.ConstraintName, err)
 		}
 		return fmt.Errorf("postgres: constraint %s refused the write: %w", pgErr.ConstraintName, err)
+	case codeOwned:
+		return fmt.Errorf("postgres: %w", store.ErrOwned)
 	case codeUndefinedTable, codeUndefinedColumn, codeUndefinedFunction:
 		return fmt.Errorf("postgres: %w: migrate the database: %w", store.ErrSchema, err)
 	case codeCheckViolation:

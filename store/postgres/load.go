@@ -9,22 +9,33 @@ import (
 	"kassa/saga"
 )
 
-// queueLoad queues the statements that the keys need, in the order in which rows
+// queueLocks queues the statements that the keys need, in the order in which rows
 // are locked everywhere.
-func queueLoad(batch *pgx.Batch, keys saga.Keys, state *saga.State) {
+func queueLocks(batch *pgx.Batch, keys saga.Keys, state *saga.State) {
 	loadOrders(batch, keys.Orders, state.Orders)
-	loadRows(batch, "load_carts", uuidKeys(keys.Carts), keys.Carts, state.Carts, scanCart,
+	queueRows(batch, keys, state, statement)
+}
+
+// queueReads queues the same without a lock.
+func queueReads(batch *pgx.Batch, keys saga.Keys, state *saga.State) {
+	loadRows(batch, statement("read_orders"), uuidKeys(keys.Orders), keys.Orders, state.Orders, scanFamily, orderID)
+	queueRows(batch, keys, state, unlocked)
+}
+
+// queueRows queues all but the orders: those of statement lock, those of unlocked
+// only read.
+func queueRows(batch *pgx.Batch, keys saga.Keys, state *saga.State, statement func(name string) string) {
+	loadRows(batch, statement("load_carts"), uuidKeys(keys.Carts), keys.Carts, state.Carts, scanCart,
 		func(c *checkout.Cart) checkout.ID { return c.ID })
-	loadRows(batch, "load_holds", textKeys(keys.Sessions), keys.Sessions, state.Holds, scanHold,
+	loadRows(batch, statement("load_holds"), textKeys(keys.Sessions), keys.Sessions, state.Holds, scanHold,
 		func(h *checkout.Hold) string { return h.SessionID })
-	loadStock(batch, keys.Stock, state.Stock)
-	loadRows(batch, "load_customers", textKeys(keys.Customers), keys.Customers, state.Customers, scanCustomer,
+	loadStock(batch, keys.Stock, state.Stock, statement)
+	loadRows(batch, statement("load_customers"), textKeys(keys.Customers), keys.Customers, state.Customers, scanCustomer,
 		func(c *checkout.Customer) string { return c.UserID })
-	loadRows(batch, "read_products", textKeys(keys.Products), keys.Products, state.Products, scanProduct,
+	loadRows(batch, statement("read_products"), textKeys(keys.Products), keys.Products, state.Products, scanProduct,
 		func(p *checkout.Product) string { return p.SKU })
-	loadRows(batch, "load_answers", answerKeys(keys.Answers), keys.Answers, state.Answers, scanAnswer,
-		func(a *checkout.IdempotencyRecord) checkout.KeyID { return a.KeyID })
-	loadRows(batch, "load_webhooks", webhookKeys(keys.Webhooks), keys.Webhooks, state.Webhooks, scanWebhook,
+	loadAnswers(batch, statement("load_answers"), keys.Answers, state.Answers)
+	loadRows(batch, statement("load_webhooks"), webhookKeys(keys.Webhooks), keys.Webhooks, state.Webhooks, scanWebhook,
 		func(w *checkout.WebhookRecord) checkout.WebhookKey {
 			return checkout.WebhookKey{Gateway: w.Event.Gateway, Key: w.Event.Key}
 		})
@@ -33,7 +44,7 @@ func queueLoad(batch *pgx.Batch, keys saga.Keys, state *saga.State) {
 
 // loadRows queues one table's statement and puts what it finds by its key. A key
 // without a row stays nil: it is known to be absent.
-func loadRows[K comparable, V any](batch *pgx.Batch, name string, args []any, keys []K, into map[K]*V,
+func loadRows[K comparable, V any](batch *pgx.Batch, sql string, args []any, keys []K, into map[K]*V,
 	scan func(*row) *V, key func(*V) K) {
 	if len(keys) == 0 {
 		return
@@ -41,7 +52,7 @@ func loadRows[K comparable, V any](batch *pgx.Batch, name string, args []any, ke
 	for _, key := range keys {
 		into[key] = nil
 	}
-	batch.Queue(statement(name), args...).Query(each(func(r *row) {
+	batch.Queue(sql, args...).Query(each(func(r *row) {
 		value := scan(r)
 		into[key(value)] = value
 	}))
@@ -50,13 +61,6 @@ func loadRows[K comparable, V any](batch *pgx.Batch, name string, args []any, ke
 func uuidKeys(ids []checkout.ID) []any { return []any{uuids(ids, self)} }
 
 func textKeys(keys []string) []any { return []any{texts(keys, self)} }
-
-func answerKeys(keys []checkout.KeyID) []any {
-	return []any{
-		texts(keys, func(k checkout.KeyID) string { return k.Scope }),
-		texts(keys, func(k checkout.KeyID) string { return k.Key }),
-	}
-}
 
 func webhookKeys(keys []checkout.WebhookKey) []any {
 	return []any{
@@ -68,23 +72,17 @@ func webhookKeys(keys []checkout.WebhookKey) []any {
 // loadOrders locks the orders first; their children are read once nobody else
 // can change them.
 func loadOrders(batch *pgx.Batch, ids []checkout.ID, into map[checkout.ID]*checkout.Order) {
-	loadRows(batch, "load_orders", uuidKeys(ids), ids, into, scanOrder,
-		func(o *checkout.Order) checkout.ID { return o.ID })
-	if len(ids) > 0 {
-		queueChildren(batch, uuidKeys(ids), into)
+	loadRows(batch, statement("load_orders"), uuidKeys(ids), ids, into, scanOrder, orderID)
+	if len(ids) == 0 {
+		return
 	}
-}
-
-// queueChildren queues the payments and refunds of orders that the batch reads
-// before them.
-func queueChildren(batch *pgx.Batch, ids []any, into map[checkout.ID]*checkout.Order) {
-	batch.Queue(statement("read_payments"), ids...).Query(each(func(r *row) {
+	batch.Queue(statement("load_payments"), uuidKeys(ids)...).Query(each(func(r *row) {
 		payment := scanPayment(r)
 		if order := into[payment.OrderID]; order != nil {
 			order.Payments = append(order.Payments, payment)
 		}
 	}))
-	batch.Queue(statement("read_refunds"), ids...).Query(each(func(r *row) {
+	batch.Queue(statement("load_refunds"), uuidKeys(ids)...).Query(each(func(r *row) {
 		refund := scanRefund(r)
 		if order := into[refund.OrderID]; order != nil {
 			order.Refunds = append(order.Refunds, refund)
@@ -92,7 +90,26 @@ func queueChildren(batch *pgx.Batch, ids []any, into map[checkout.ID]*checkout.O
 	}))
 }
 
-func loadStock(batch *pgx.Batch, skus []string, into map[string][]checkout.Level) {
+// loadAnswers finds answers by what their keys are stored by.
+func loadAnswers(batch *pgx.Batch, sql string, keys []checkout.KeyID, into map[checkout.KeyID]*checkout.IdempotencyRecord) {
+	if len(keys) == 0 {
+		return
+	}
+	stored := make([]checkout.ID, len(keys))
+	named := make(map[checkout.ID]checkout.KeyID, len(keys))
+	for i, key := range keys {
+		into[key] = nil
+		stored[i] = storedKey(key)
+		named[stored[i]] = key
+	}
+	batch.Queue(sql, uuidKeys(stored)...).Query(each(func(r *row) {
+		key, answer := scanAnswer(r)
+		answer.KeyID = named[key]
+		into[answer.KeyID] = answer
+	}))
+}
+
+func loadStock(batch *pgx.Batch, skus []string, into map[string][]checkout.Level, statement func(string) string) {
 	if len(skus) == 0 {
 		return
 	}

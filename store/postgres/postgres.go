@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"kassa/checkout"
 	"kassa/store"
 )
 
@@ -32,8 +33,8 @@ const (
 // serverSettings are the run-time parameters of a connection, where the URL does
 // not set them otherwise. The timeouts end what a dead or stuck client left
 // behind. The planner's are there because every statement is prepared, finds its
-// rows by key, and must not be planned anew or by the statistics of a table
-// that was empty when the server first saw it.
+// rows by key, one by one, and must not be planned anew or by the statistics of a
+// table that was empty when the server first saw it.
 var serverSettings = map[string]string{
 	"application_name":                    "kassa",
 	"timezone":                            "UTC",
@@ -42,12 +43,17 @@ var serverSettings = map[string]string{
 	"idle_in_transaction_session_timeout": "15s",
 	"plan_cache_mode":                     "force_generic_plan",
 	"enable_seqscan":                      "off",
+	"enable_hashjoin":                     "off",
+	"enable_mergejoin":                    "off",
 	"jit":                                 "off",
 }
 
 // Store is one PostgreSQL database.
 type Store struct {
 	pool *pgxpool.Pool
+
+	orders   *gather[*checkout.Order]
+	ordersOf *gather[checkout.ID] // by payment
 }
 
 var _ store.Store = (*Store)(nil)
@@ -63,12 +69,19 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("postgres: open: %w", err)
 	}
-	s := &Store{pool: pool}
+	s := newStoreOn(pool)
 	if err := s.Ping(ctx); err != nil {
 		pool.Close()
 		return nil, err
 	}
 	return s, nil
+}
+
+func newStoreOn(pool *pgxpool.Pool) *Store {
+	s := &Store{pool: pool}
+	s.orders = &gather[*checkout.Order]{look: s.wholeOrders}
+	s.ordersOf = &gather[checkout.ID]{look: s.ordersOfPayments}
+	return s
 }
 
 func poolConfig(config Config) (*pgxpool.Config, error) {
@@ -88,6 +101,7 @@ func poolConfig(config Config) (*pgxpool.Config, error) {
 		registerArrays(conn.TypeMap())
 		return nil
 	}
+	c.PrepareConn = learnTypes
 	for name, value := range serverSettings {
 		if _, ok := c.ConnConfig.RuntimeParams[name]; !ok {
 			c.ConnConfig.RuntimeParams[name] = value

@@ -26,14 +26,11 @@ func one[T any](ctx context.Context, s *Store, what string, scan func(*row) T, n
 
 // Order reads an order with details, payments and refunds.
 func (s *Store) Order(ctx context.Context, id checkout.ID) (*checkout.Order, error) {
-	found, err := s.wholeOrders(ctx, []checkout.ID{id})
-	if err == nil && len(found) == 0 {
+	order, found, err := s.orders.get(ctx, id)
+	if err == nil && !found {
 		err = fmt.Errorf("postgres: order %s: %w", id, store.ErrNotFound)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return found[0], nil
+	return order, err
 }
 
 // clockSkew is how far the time inside an id, which its maker's clock gave, may
@@ -55,7 +52,8 @@ func (s *Store) Orders(ctx context.Context, filter store.OrderFilter) ([]*checko
 	if err != nil || len(ids) == 0 {
 		return nil, err
 	}
-	return s.wholeOrders(ctx, ids)
+	found, err := s.wholeOrders(ctx, ids)
+	return inOrder(ids, found), err
 }
 
 // idRange bounds the ids of orders made in the filter's time, so that the list is
@@ -90,38 +88,21 @@ func optionalTime(at time.Time) any {
 	return at
 }
 
-// wholeOrders reads orders with their children from one view of the database, in
-// one flight. They come in the order of the ids; those that are not there are
-// left out.
-func (s *Store) wholeOrders(ctx context.Context, ids []checkout.ID) ([]*checkout.Order, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	found := map[checkout.ID]*checkout.Order{}
-	batch := &pgx.Batch{}
-	batch.Queue("begin isolation level repeatable read read only")
-	queueWholeOrders(batch, ids, found)
-	batch.Queue("commit")
-	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
-		return nil, mapError(err)
+// wholeOrders reads orders with all that belongs to them.
+func (s *Store) wholeOrders(ctx context.Context, ids []checkout.ID) (map[checkout.ID]*checkout.Order, error) {
+	orders, err := query(ctx, s.pool, scanWholeOrder, statement("read_whole_orders"), uuidKeys(ids)...)
+	found := make(map[checkout.ID]*checkout.Order, len(orders))
+	for _, order := range orders {
+		found[order.ID] = order
 	}
-	return inOrder(ids, found), nil
+	return found, err
 }
 
 func queueWholeOrders(batch *pgx.Batch, ids []checkout.ID, found map[checkout.ID]*checkout.Order) {
-	keys := uuidKeys(ids)
-	batch.Queue(statement("read_orders"), keys...).Query(each(func(r *row) {
-		order := scanDetailedOrder(r)
-		found[order.ID] = order
-	}))
-	batch.Queue(statement("read_items"), keys...).Query(each(func(r *row) {
-		id, line := scanItem(r)
-		if order := found[id]; order != nil {
-			order.Details.Quote.Lines = append(order.Details.Quote.Lines, line)
-		}
-	}))
-	queueChildren(batch, keys, found)
+	loadRows(batch, statement("read_whole_orders"), uuidKeys(ids), ids, found, scanWholeOrder, orderID)
 }
 
+// inOrder lists the orders that were found in the order of the ids.
 func inOrder(ids []checkout.ID, found map[checkout.ID]*checkout.Order) []*checkout.Order {
 	var out []*checkout.Order
 	for _, id := range ids {
@@ -140,11 +121,26 @@ func scanPair(r *row) pair { return pair{r.id(), r.id()} }
 // FindPayment finds a payment by the first of the reference's names that is set
 // and matches.
 func (s *Store) FindPayment(ctx context.Context, ref store.PaymentRef) (order, payment checkout.ID, err error) {
+	if !ref.ID.IsZero() {
+		order, found, err := s.ordersOf.get(ctx, ref.ID)
+		if err != nil || found {
+			return order, ref.ID, err
+		}
+	}
 	return s.find(ctx, "payment", []lookup{
-		{!ref.ID.IsZero(), "find_payment_by_id", []any{uuid(ref.ID)}},
 		{ref.ChargeID != "", "find_payment_by_charge", []any{ref.Gateway, ref.ChargeID}},
 		{ref.GatewayRef != "", "find_payment_by_ref", []any{ref.Gateway, ref.GatewayRef}},
 	})
+}
+
+// ordersOfPayments finds the orders of payments.
+func (s *Store) ordersOfPayments(ctx context.Context, payments []checkout.ID) (map[checkout.ID]checkout.ID, error) {
+	pairs, err := query(ctx, s.pool, scanPair, statement("find_payments_by_id"), uuidKeys(payments)...)
+	found := make(map[checkout.ID]checkout.ID, len(pairs))
+	for _, p := range pairs {
+		found[p.child] = p.order
+	}
+	return found, err
 }
 
 // FindRefund finds a refund by our id, or by the gateway's.

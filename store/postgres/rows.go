@@ -1,6 +1,9 @@
 package postgres
 
 import (
+	"cmp"
+	"slices"
+
 	"kassa/checkout"
 	"kassa/money"
 )
@@ -8,29 +11,29 @@ import (
 // Each function reads the columns that the statements of its table select.
 
 func scanOrder(r *row) *checkout.Order {
-	return &checkout.Order{
-		ID:            r.id(),
-		CartID:        r.id(),
-		CreatedAt:     r.time(),
-		Total:         scanMoney(r),
-		UserID:        r.text(),
-		HoldExpiresAt: r.time(),
-		UpdatedAt:     r.time(),
-		EventSeq:      r.int(),
-		InvoiceSeq:    r.int(),
-		ConfirmedAt:   r.time(),
-		ClosingSince:  r.time(),
-		SecuredBy:     r.id(),
-		HoldExtended:  r.bool(),
-		Superseded:    r.bool(),
-		Restocked:     r.bool(),
-		Status:        checkout.OrderStatus(r.text()),
-		HoldStatus:    checkout.HoldStatus(r.text()),
-		CancelReason:  r.text(),
-		InvoiceSeries: r.text(),
-		Log:           r.idList(),
-		Allocations:   document[[]checkout.Allocation](r),
-	}
+	var o checkout.Order
+	o.ID = r.id()
+	o.CartID = r.id()
+	o.CreatedAt = r.time()
+	o.Total = scanMoney(r)
+	o.UserID = r.text()
+	o.HoldExpiresAt = r.time()
+	o.UpdatedAt = r.timeOr(o.CreatedAt)
+	o.ConfirmedAt = r.time()
+	o.ClosingSince = r.time()
+	o.InvoiceSeq = r.int()
+	o.EventSeq = r.int()
+	o.Status = checkout.OrderStatus(r.text())
+	o.HoldStatus = checkout.HoldStatus(r.text())
+	o.HoldExtended = r.bool()
+	o.Superseded = r.bool()
+	o.Restocked = r.bool()
+	o.SecuredBy = r.id()
+	o.CancelReason = r.text()
+	o.InvoiceSeries = r.text()
+	o.Log = r.ids()
+	o.Allocations = scanAllocations(r)
+	return &o
 }
 
 func scanMoney(r *row) money.Money {
@@ -38,80 +41,93 @@ func scanMoney(r *row) money.Money {
 	return money.New(minor, money.Currency(r.text()))
 }
 
-func scanDetailedOrder(r *row) *checkout.Order {
+// scanFamily reads an order with its payments and refunds.
+func scanFamily(r *row) *checkout.Order {
 	order := scanOrder(r)
-	details := document[checkout.OrderDetails](r)
-	order.Details = &details
+	r.rows(func(r *row) { order.Payments = append(order.Payments, scanPayment(r)) })
+	r.rows(func(r *row) { order.Refunds = append(order.Refunds, scanRefund(r)) })
+	sortChildren(order)
 	return order
 }
 
-func scanItem(r *row) (order checkout.ID, line checkout.QuoteLine) {
-	order = r.id()
-	return order, checkout.QuoteLine{
-		SKU:       r.text(),
-		Name:      r.text(),
-		TaxCode:   r.text(),
-		Qty:       r.int(),
-		UnitPrice: r.int(),
-		Discount:  r.int(),
-		Tax:       r.int(),
-		Total:     r.int(),
-	}
+// scanWholeOrder reads all of an order.
+func scanWholeOrder(r *row) *checkout.Order {
+	order := scanFamily(r)
+	order.Details = scanDetails(r, order.Total)
+	return order
 }
 
+// sortChildren sorts payments by attempt and refunds by time.
+func sortChildren(o *checkout.Order) {
+	slices.SortFunc(o.Payments, func(a, b checkout.Payment) int {
+		return cmp.Or(cmp.Compare(a.Attempt, b.Attempt), a.ID.Compare(b.ID))
+	})
+	slices.SortFunc(o.Refunds, func(a, b checkout.Refund) int {
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), a.ID.Compare(b.ID))
+	})
+}
+
+// scanPayment reads all columns of the table, as scanRefund does.
 func scanPayment(r *row) checkout.Payment {
 	var p checkout.Payment
 	p.ID = r.id()
 	p.OrderID = r.id()
 	p.CreatedAt = r.time()
+	p.Amount.Minor = r.int()
+	r.skip(3) // the task
 	p.Attempt = int(r.int())
-	p.Amount = scanMoney(r)
+	p.Closable = r.bool()
+	p.FindByRef = r.bool()
+	p.ManualCapture = r.bool()
+	p.Amount.Currency = money.Currency(r.text())
 	p.Gateway = r.text()
 	p.Method = checkout.Method(r.text())
 	p.IdempotencyKey = r.text()
-	p.RequestHash = r.text()
-	p.UpdatedAt = r.time()
+	p.RequestHash = r.hash()
+	p.ReturnURL = r.text()
+	p.GatewayRef = r.text()
+	p.UpdatedAt = r.timeOr(p.CreatedAt)
 	p.Captured.Minor = r.int()
 	p.RefundCommitted = r.int()
-	p.CallNo = int(r.int())
-	p.LookUps = int(r.int())
 	p.LookedUpAt = r.time()
 	p.ActionExpires = r.time()
-	p.Closable = r.bool()
+	p.Status = checkout.PaymentStatus(r.text())
+	r.skip(1) // the task's kind
+	p.CallNo = int(r.int())
+	p.LookUps = int(r.int())
 	p.Unknown = r.bool()
 	p.Closing = r.bool()
 	p.Superseded = r.bool()
 	p.Extra = r.bool()
-	p.ManualCapture = r.bool()
-	p.Captured.Currency = money.Currency(r.text())
-	p.Status = checkout.PaymentStatus(r.text())
+	p.Captured.Currency = p.Amount.Currency
+	if currency := r.bytes(); currency != nil {
+		p.Captured.Currency = money.Currency(currency)
+	}
 	p.ChargeID = r.text()
-	p.GatewayRef = r.text()
 	p.Token = r.text()
-	p.ReturnURL = r.text()
 	p.FailureCode = r.text()
 	p.FailureMessage = r.text()
-	p.Action = document[*checkout.Action](r)
+	p.Action = scanAction(r, p.GatewayRef)
 	return p
 }
 
 func scanRefund(r *row) checkout.Refund {
-	return checkout.Refund{
-		ID:             r.id(),
-		OrderID:        r.id(),
-		PaymentID:      r.id(),
-		CreatedAt:      r.time(),
-		Amount:         scanMoney(r),
-		Origin:         checkout.RefundOrigin(r.text()),
-		UpdatedAt:      r.time(),
-		CallNo:         int(r.int()),
-		Restock:        r.bool(),
-		Status:         checkout.RefundStatus(r.text()),
-		Reason:         r.text(),
-		GatewayRef:     r.text(),
-		FailureCode:    r.text(),
-		FailureMessage: r.text(),
-	}
+	var f checkout.Refund
+	f.ID = r.id()
+	f.OrderID = r.id()
+	f.PaymentID = r.id()
+	f.CreatedAt = r.time()
+	f.Amount = scanMoney(r)
+	f.Origin = checkout.RefundOrigin(r.text())
+	f.UpdatedAt = r.time()
+	f.CallNo = int(r.int())
+	f.Restock = r.bool()
+	f.Status = checkout.RefundStatus(r.text())
+	f.Reason = r.text()
+	f.GatewayRef = r.text()
+	f.FailureCode = r.text()
+	f.FailureMessage = r.text()
+	return f
 }
 
 func scanCart(r *row) *checkout.Cart {
@@ -133,7 +149,7 @@ func scanHold(r *row) *checkout.Hold {
 		ID:          r.id(),
 		CreatedAt:   r.time(),
 		ExpiresAt:   r.time(),
-		Allocations: document[[]checkout.Allocation](r),
+		Allocations: scanAllocations(r),
 	}
 }
 
@@ -173,26 +189,34 @@ func scanProduct(r *row) *checkout.Product {
 	}
 }
 
-func scanAnswer(r *row) *checkout.IdempotencyRecord {
-	return &checkout.IdempotencyRecord{
-		KeyID:       checkout.KeyID{Scope: r.text(), Key: r.text()},
-		RequestHash: r.text(),
-		Answer:      checkout.Answer{Status: int(r.int()), Body: r.blob()},
+// scanAnswer reads an answer and the stored form of its key.
+func scanAnswer(r *row) (key checkout.ID, answer *checkout.IdempotencyRecord) {
+	key = r.id()
+	return key, &checkout.IdempotencyRecord{
+		RequestHash: r.hash(),
+		Answer:      checkout.Answer{Status: int(r.int()), Body: r.blob(), Order: r.id()},
 		CreatedAt:   r.time(),
 	}
 }
 
+// scanWebhook reads all columns of the table.
 func scanWebhook(r *row) *checkout.WebhookRecord {
-	w := &checkout.WebhookRecord{
-		ID:         r.id(),
-		OrderID:    r.id(),
-		ReceivedAt: r.time(),
-		AppliedAt:  r.time(),
-		Status:     checkout.WebhookStatus(r.text()),
+	w := &checkout.WebhookRecord{ID: r.id(), OrderID: r.id(), ReceivedAt: r.time(), AppliedAt: r.time()}
+	var report checkout.PaymentReport
+	occurred := r.time()
+	report.PaymentID = r.id()
+	report.Amount.Minor = r.int()
+	w.Status = checkout.WebhookStatus(r.text())
+	if w.Status == checkout.WebhookApplied && w.AppliedAt.IsZero() {
+		w.AppliedAt = w.ReceivedAt
 	}
-	gateway, key := r.text(), r.text()
-	w.Event = document[checkout.WebhookEvent](r)
-	w.Event.Gateway, w.Event.Key = gateway, key
+	gateway, key, kind := r.text(), r.text(), r.text()
+	report.Status = checkout.PaymentStatus(r.text())
+	report.Amount.Currency = money.Currency(r.text())
+	report.GatewayRef = r.text()
+	report.ChargeID = r.text()
+	w.Event = scanEvent(r, gateway, report)
+	w.Event.Gateway, w.Event.Key, w.Event.Type, w.Event.OccurredAt = gateway, key, kind, occurred
 	return w
 }
 

@@ -4,10 +4,7 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/jackc/pgx/v5"
-
 	"kassa/checkout"
-	"kassa/store"
 )
 
 const invoiceCounter = "invoice:"
@@ -26,7 +23,7 @@ func numberInvoices(orders []*checkout.Order) *invoiceNumbers {
 	n := &invoiceNumbers{
 		orders: orders,
 		counts: map[string]int64{},
-		later:  map[checkout.ID]int64{},
+		later:  make(map[checkout.ID]int64, len(orders)),
 		last:   map[string]int64{},
 	}
 	for _, order := range slices.Backward(orders) {
@@ -52,60 +49,21 @@ func (n *invoiceNumbers) give() {
 	}
 }
 
-// queueInvoices raises the counters and writes the orders that they number.
-func queueInvoices(batch *pgx.Batch, save *store.Save, numbers *invoiceNumbers) {
+// queueInvoices raises the counters and writes the orders that they number. In
+// place of its number an order brings how many come after it.
+func queueInvoices(f *flight, numbers *invoiceNumbers) {
 	if len(numbers.orders) == 0 {
 		return
 	}
 	counters := slices.Sorted(maps.Keys(numbers.counts))
 	counts := ints(counters, func(name string) int64 { return numbers.counts[name] })
-	batch.Queue(statement("give_invoice_numbers"), texts(counters, self), counts).
-		Query(each(func(r *row) {
-			name := r.text()
-			numbers.last[name] = r.int()
-		}))
-	queue(batch, "update_invoiced_orders", only(save.Orders, numbers.has), numbers.orderColumns)
-	queue(batch, "number_new_orders", only(save.NewOrders, numbers.has), numbers.columns)
-	queue(batch, "insert_invoices", numbers.orders, numbers.invoiceColumns)
-}
-
-func only[T any](rows []T, keep func(T) bool) []T {
-	var out []T
-	for _, row := range rows {
-		if keep(row) {
-			out = append(out, row)
-		}
-	}
-	return out
-}
-
-func (n *invoiceNumbers) orderColumns(rows []*checkout.Order) []any {
-	return append(orderColumns(rows), n.columns(rows)[1:]...)
-}
-
-func (n *invoiceNumbers) columns(rows []*checkout.Order) []any {
-	return []any{
-		uuids(rows, orderID),
-		texts(rows, counterOf),
-		ints(rows, func(o *checkout.Order) int64 { return n.later[o.ID] }),
-	}
-}
-
-func (n *invoiceNumbers) invoiceColumns(rows []*checkout.Order) []any {
-	return append(n.columns(rows), texts(rows, seriesOf))
-}
-
-func seriesOf(o *checkout.Order) string { return o.InvoiceSeries }
-
-// numbered are the orders that bring their invoice number with them.
-func numbered(lists ...[]*checkout.Order) []*checkout.Order {
-	return only(slices.Concat(lists...), func(o *checkout.Order) bool { return o.InvoiceSeq != 0 })
-}
-
-func numberedColumns(rows []*checkout.Order) []any {
-	return []any{
-		uuids(rows, orderID),
-		texts(rows, seriesOf),
-		ints(rows, func(o *checkout.Order) int64 { return o.InvoiceSeq }),
-	}
+	orders := slices.SortedFunc(slices.Values(numbers.orders), func(a, b *checkout.Order) int { return a.ID.Compare(b.ID) })
+	rows := encodeRows(f.types, "orders", orders, func(r *record, o *checkout.Order) {
+		writeOrderState(r, o, numbers.later[o.ID])
+		r.null()
+	})
+	f.batch.Queue(statement("number_orders"), texts(counters, self), counts, rows).Query(each(func(r *row) {
+		name := r.text()
+		numbers.last[name] = r.int()
+	}))
 }

@@ -1,106 +1,90 @@
 package postgres
 
 import (
-	"time"
-
-	"github.com/jackc/pgx/v5"
-
 	"kassa/checkout"
+	"kassa/money"
 	"kassa/store"
 )
 
-func paymentColumns(rows []*checkout.Payment) []any {
-	type payment = *checkout.Payment
-	return []any{
-		uuids(rows, func(p payment) checkout.ID { return p.ID }),
-		times(rows, func(p payment) time.Time { return p.UpdatedAt }),
-		ints(rows, func(p payment) int64 { return p.Captured.Minor }),
-		ints(rows, func(p payment) int64 { return p.RefundCommitted }),
-		ints(rows, func(p payment) int64 { return int64(p.CallNo) }),
-		ints(rows, func(p payment) int64 { return int64(p.LookUps) }),
-		times(rows, func(p payment) time.Time { return p.LookedUpAt }),
-		times(rows, func(p payment) time.Time { return p.ActionExpires }),
-		bools(rows, func(p payment) bool { return p.Closable }),
-		bools(rows, func(p payment) bool { return p.Unknown }),
-		bools(rows, func(p payment) bool { return p.Closing }),
-		bools(rows, func(p payment) bool { return p.Superseded }),
-		bools(rows, func(p payment) bool { return p.Extra }),
-		bools(rows, func(p payment) bool { return p.ManualCapture }),
-		optional(rows, func(p payment) string { return string(p.Captured.Currency) }),
-		texts(rows, func(p payment) string { return string(p.Status) }),
-		optional(rows, func(p payment) string { return p.ChargeID }),
-		optional(rows, func(p payment) string { return p.GatewayRef }),
-		optional(rows, func(p payment) string { return p.Token }),
-		optional(rows, func(p payment) string { return p.ReturnURL }),
-		optional(rows, func(p payment) string { return p.FailureCode }),
-		optional(rows, func(p payment) string { return p.FailureMessage }),
-		documents(rows, func(p payment) any { return optionalDocument(p.Action) }),
-	}
-}
-
-func newPaymentColumns(rows []*checkout.Payment) []any {
-	type payment = *checkout.Payment
-	return append(paymentColumns(rows),
-		uuids(rows, func(p payment) checkout.ID { return p.OrderID }),
-		times(rows, func(p payment) time.Time { return p.CreatedAt }),
-		ints(rows, func(p payment) int64 { return int64(p.Attempt) }),
-		ints(rows, func(p payment) int64 { return p.Amount.Minor }),
-		texts(rows, func(p payment) string { return string(p.Amount.Currency) }),
-		texts(rows, func(p payment) string { return p.Gateway }),
-		texts(rows, func(p payment) string { return string(p.Method) }),
-		optional(rows, func(p payment) string { return p.IdempotencyKey }),
-		texts(rows, func(p payment) string { return p.RequestHash }),
-	)
-}
-
-// queuePaymentNames queues what gateways call the payments, where that is known.
-func queuePaymentNames(batch *pgx.Batch, save *store.Save) {
+// queuePayments queues payments and what gateways call them.
+func queuePayments(f *flight, save *store.Save) {
+	created, changed := pointers(save.NewPayments), pointers(save.Payments)
+	queue(f, "insert_payments", "payments", created, f.writePayment)
+	queue(f, "update_payments", "payments", changed, f.writePayment)
 	var charges, refs []*checkout.Payment
-	for _, p := range append(pointers(save.NewPayments), pointers(save.Payments)...) {
+	for _, p := range append(created, changed...) {
 		if p.ChargeID != "" {
 			charges = append(charges, p)
 		}
-		if p.GatewayRef != "" {
+		if p.GatewayRef != "" && p.FindByRef {
 			refs = append(refs, p)
 		}
 	}
-	queue(batch, "insert_charges", charges, nameColumns(func(p *checkout.Payment) string { return p.ChargeID }))
-	queue(batch, "insert_refs", refs, nameColumns(func(p *checkout.Payment) string { return p.GatewayRef }))
+	queue(f, "insert_charges", "payment_charges", charges, writeChargeName)
+	queue(f, "insert_refs", "payment_refs", refs, writeRefName)
 }
 
-func nameColumns(name func(*checkout.Payment) string) func([]*checkout.Payment) []any {
-	return func(rows []*checkout.Payment) []any {
-		return []any{
-			texts(rows, func(p *checkout.Payment) string { return p.Gateway }),
-			texts(rows, name),
-			uuids(rows, func(p *checkout.Payment) checkout.ID { return p.ID }),
-		}
+func (f *flight) writePayment(r *record, p *checkout.Payment) {
+	task, said := f.tasks.inRow[p.ID]
+	r.id(p.ID)
+	r.id(p.OrderID)
+	r.time(p.CreatedAt)
+	r.int(p.Amount.Minor)
+	task.write(r, said)
+	r.int(int64(p.Attempt))
+	r.bool(p.Closable)
+	r.bool(p.FindByRef)
+	r.bool(p.ManualCapture)
+	r.text(string(p.Amount.Currency))
+	r.text(p.Gateway)
+	r.text(string(p.Method))
+	r.optional(p.IdempotencyKey)
+	r.hash(p.RequestHash)
+	r.optional(p.ReturnURL)
+	r.optional(p.GatewayRef)
+	writePaymentState(r, p, task)
+}
+
+// writePaymentState writes the columns that change.
+func writePaymentState(r *record, p *checkout.Payment, task taskChange) {
+	r.timeUnless(p.UpdatedAt, p.CreatedAt)
+	r.optionalInt(p.Captured.Minor)
+	r.optionalInt(p.RefundCommitted)
+	r.time(p.LookedUpAt)
+	r.time(p.ActionExpires)
+	r.text(string(p.Status))
+	task.writeKind(r)
+	r.int(int64(p.CallNo))
+	r.int(int64(p.LookUps))
+	r.bool(p.Unknown)
+	r.bool(p.Closing)
+	r.bool(p.Superseded)
+	r.bool(p.Extra)
+	writeCapturedCurrency(r, p.Captured.Currency, p.Amount.Currency)
+	r.optional(p.ChargeID)
+	r.optional(p.Token)
+	r.optional(p.FailureCode)
+	r.optional(p.FailureMessage)
+	r.action(p.Action, p.GatewayRef)
+}
+
+// writeCapturedCurrency leaves out what is the payment's own currency.
+func writeCapturedCurrency(r *record, captured, own money.Currency) {
+	if captured == own {
+		r.null()
+		return
 	}
+	r.text(string(captured))
 }
 
-func refundColumns(rows []*checkout.Refund) []any {
-	type refund = *checkout.Refund
-	return []any{
-		uuids(rows, func(r refund) checkout.ID { return r.ID }),
-		times(rows, func(r refund) time.Time { return r.UpdatedAt }),
-		ints(rows, func(r refund) int64 { return int64(r.CallNo) }),
-		bools(rows, func(r refund) bool { return r.Restock }),
-		texts(rows, func(r refund) string { return string(r.Status) }),
-		texts(rows, func(r refund) string { return r.Reason }),
-		optional(rows, func(r refund) string { return r.GatewayRef }),
-		optional(rows, func(r refund) string { return r.FailureCode }),
-		optional(rows, func(r refund) string { return r.FailureMessage }),
-	}
+func writeChargeName(r *record, p *checkout.Payment) {
+	r.id(p.ID)
+	r.text(p.Gateway)
+	r.text(p.ChargeID)
 }
 
-func newRefundColumns(rows []*checkout.Refund) []any {
-	type refund = *checkout.Refund
-	return append(refundColumns(rows),
-		uuids(rows, func(r refund) checkout.ID { return r.OrderID }),
-		uuids(rows, func(r refund) checkout.ID { return r.PaymentID }),
-		times(rows, func(r refund) time.Time { return r.CreatedAt }),
-		ints(rows, func(r refund) int64 { return r.Amount.Minor }),
-		texts(rows, func(r refund) string { return string(r.Amount.Currency) }),
-		texts(rows, func(r refund) string { return string(r.Origin) }),
-	)
+func writeRefName(r *record, p *checkout.Payment) {
+	r.id(p.ID)
+	r.text(p.Gateway)
+	r.text(p.GatewayRef)
 }

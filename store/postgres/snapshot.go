@@ -20,8 +20,9 @@ type snapshot struct {
 	now  time.Time
 }
 
-// Snapshot opens one consistent view. It holds a connection until it is closed,
-// and may rest between two chunks for as long as an audit needs to think.
+// Snapshot opens one consistent view. Until it is closed it holds a connection, and
+// keeps the server from removing what has died since: no row's old versions are
+// pruned, which a popular SKU's soon feels. So the server ends one that is forgotten.
 func (s *Store) Snapshot(ctx context.Context) (store.Snapshot, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -32,7 +33,7 @@ func (s *Store) Snapshot(ctx context.Context) (store.Snapshot, error) {
 	snap := &snapshot{conn: conn}
 	batch := &pgx.Batch{}
 	batch.Queue("begin isolation level repeatable read read only")
-	batch.Queue("set local idle_in_transaction_session_timeout = '10min'")
+	batch.Queue("set local idle_in_transaction_session_timeout = '1min'")
 	batch.Queue(statement("now")).Query(clock(&snap.now))
 	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
 		return nil, errors.Join(mapError(err), snap.Close())
@@ -74,6 +75,21 @@ func (s *snapshot) Adjusted(ctx context.Context, after checkout.StockKey, limit 
 		return store.Adjusted{Key: checkout.StockKey{SKU: r.text(), Warehouse: r.text()}, Sum: r.int()}
 	}
 	return chunk(ctx, s, scan, "snapshot_adjusted", after.SKU, after.Warehouse, int64(limit))
+}
+
+// Held sums what sessions hold of each level. Most sessions of a sale hold the same,
+// so the server counts equal allocations before they are sent.
+func (s *snapshot) Held(ctx context.Context) (map[checkout.StockKey]int64, error) {
+	held := map[checkout.StockKey]int64{}
+	add := func(r *row) struct{} {
+		allocations, holds := scanAllocations(r), r.int()
+		for _, a := range allocations {
+			held[checkout.StockKey{SKU: a.SKU, Warehouse: a.Warehouse}] += a.Qty * holds
+		}
+		return struct{}{}
+	}
+	_, err := chunk(ctx, s, add, "snapshot_held")
+	return held, err
 }
 
 // Holds reads holds by session.
@@ -118,6 +134,12 @@ func (s *snapshot) Log(ctx context.Context, after int64, limit int) ([]checkout.
 	return chunk(ctx, s, scanLogEntry, "snapshot_log", after, int64(limit))
 }
 
+// Batches reads the batches by position, without their events.
+func (s *snapshot) Batches(ctx context.Context, after int64, limit int) ([]checkout.LogEntry, error) {
+	scan := func(r *row) checkout.LogEntry { return checkout.LogEntry{BatchID: r.id(), Position: r.int()} }
+	return chunk(ctx, s, scan, "snapshot_batches", after, int64(limit))
+}
+
 // Counters are the last numbers given, by name.
 func (s *snapshot) Counters(ctx context.Context) (map[string]int64, error) {
 	type counter struct {
@@ -134,4 +156,16 @@ func (s *snapshot) Counters(ctx context.Context) (map[string]int64, error) {
 		out[c.name] = c.value
 	}
 	return out, nil
+}
+
+// Last tells where the lists end.
+func (s *snapshot) Last(ctx context.Context) (store.LastKeys, error) {
+	scan := func(r *row) store.LastKeys {
+		return store.LastKeys{Cart: r.id(), Order: r.id(), Task: r.id(), Webhook: r.id(), Session: r.text()}
+	}
+	found, err := chunk(ctx, s, scan, "snapshot_last")
+	if err != nil {
+		return store.LastKeys{}, err
+	}
+	return found[0], nil
 }

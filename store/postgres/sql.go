@@ -45,6 +45,9 @@ func withoutComments(sql string) string {
 	return strings.TrimSuffix(strings.Join(kept, "\n"), ";")
 }
 
+// unlocked is a statement without its lock.
+func unlocked(name string) string { return strings.TrimSuffix(statement(name), "\nfor update") }
+
 // statement returns a statement by its name. A name without a statement is a mistake
 // in this package that its first test finds.
 func statement(name string) string {

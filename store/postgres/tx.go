@@ -37,7 +37,7 @@ func (t *tx) Load(ctx context.Context, keys saga.Keys, state *saga.State) error 
 	if err := t.begin(ctx, batch); err != nil {
 		return err
 	}
-	queueLoad(batch, keys, state)
+	queueLocks(batch, keys, state)
 	if err := t.conn.SendBatch(ctx, batch).Close(); err != nil {
 		t.abort(ctx)
 		return mapError(err)
@@ -53,7 +53,7 @@ func (t *tx) Commit(ctx context.Context, save *store.Save) error {
 	if err := t.begin(ctx, batch); err != nil {
 		return err
 	}
-	numbers, err := queueSave(batch, save)
+	numbers, err := queueSave(batch, rowTypesOf(t.conn.Conn()), save)
 	if err != nil {
 		t.abort(ctx)
 		return err

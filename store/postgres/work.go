@@ -8,8 +8,27 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"kassa/checkout"
+	"kassa/saga"
 	"kassa/store"
 )
+
+// Clock is the server's, which Read tells.
+func (s *Store) Clock() func() time.Time { return nil }
+
+// Own gives the rows to one owner, or back to everybody. It waits for the lock of
+// commits under way.
+func (s *Store) Own(ctx context.Context, owner checkout.ID) (position int64, err error) {
+	return one(ctx, s, "counter of the event log", (*row).int, "own", uuid(owner))
+}
+
+// Read loads rows without a lock, in one flight.
+func (s *Store) Read(ctx context.Context, keys saga.Keys, state *saga.State) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	batch := &pgx.Batch{}
+	queueReads(batch, keys, state)
+	return mapError(s.pool.SendBatch(ctx, batch).Close())
+}
 
 // Fence resolves an unknown commit. The insert waits for a transaction that has
 // written the same id and not yet ended, so the answer is final.
@@ -25,9 +44,24 @@ func (s *Store) Fence(ctx context.Context, batch checkout.ID) (committed bool, e
 	return err == nil && !fenced, err
 }
 
-// ClaimTasks leases tasks that are due, oldest first.
-func (s *Store) ClaimTasks(ctx context.Context, lease checkout.ID, limit int, duration time.Duration) ([]checkout.Task, error) {
-	return query(ctx, s.pool, scanTask, statement("claim_tasks"), uuid(lease), int64(limit), duration.Microseconds())
+// remindersAtOnce bounds what one claim looks through: as many batches as a busy
+// process commits in the pause between two claims.
+const remindersAtOnce = 1000
+
+// ClaimTasks leases tasks that are due, oldest first. Those that stand in payments'
+// rows are moved into their table before, in the same implicit transaction.
+func (s *Store) ClaimTasks(ctx context.Context, lease checkout.ID, limit int, duration time.Duration) (claimed []checkout.Task, err error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	batch := &pgx.Batch{}
+	batch.Queue(statement("wake_tasks"), int64(remindersAtOnce))
+	batch.Queue(statement("claim_tasks"), uuid(lease), int64(limit), duration.Microseconds()).Query(each(func(r *row) {
+		claimed = append(claimed, scanTask(r))
+	}))
+	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
+		return nil, mapError(err)
+	}
+	return claimed, nil
 }
 
 // ReleaseTask gives a leased task back. One that the lease has lost is left.

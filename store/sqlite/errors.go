@@ -1,13 +1,10 @@
 package sqlite
 
 import (
-	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
 
-	driver "modernc.org/sqlite"
-	codes "modernc.org/sqlite/lib"
+	native "modernc.org/sqlite/lib"
 
 	"kassa/store"
 )
@@ -24,32 +21,23 @@ func wrap(err error) error {
 	if err == nil {
 		return nil
 	}
-	if errors.Is(err, sql.ErrConnDone) || strings.HasSuffix(err.Error(), "database is closed") {
+	if errors.Is(err, errClosed) {
 		return fmt.Errorf("sqlite: %w: %w", store.ErrUnavailable, err)
 	}
-	var failure *driver.Error
-	if !errors.As(err, &failure) {
+	var f *failure
+	if !errors.As(err, &f) {
 		return fmt.Errorf("sqlite: %w", err)
 	}
-	switch failure.Code() & 0xff {
-	case codes.SQLITE_BUSY, codes.SQLITE_LOCKED:
+	switch f.code & 0xff {
+	case native.SQLITE_BUSY, native.SQLITE_LOCKED:
 		return fmt.Errorf("sqlite: %w: %w", store.ErrRetry, err)
-	case codes.SQLITE_IOERR, codes.SQLITE_CANTOPEN, codes.SQLITE_FULL, codes.SQLITE_READONLY, codes.SQLITE_NOMEM:
+	case native.SQLITE_IOERR, native.SQLITE_CANTOPEN, native.SQLITE_FULL, native.SQLITE_READONLY, native.SQLITE_NOMEM:
 		return fmt.Errorf("sqlite: %w: %w", store.ErrUnavailable, err)
-	case codes.SQLITE_CONSTRAINT:
-		return wrapConstraint(failure)
+	case native.SQLITE_CONSTRAINT:
+		if f.refused(naturalKeys) {
+			return fmt.Errorf("sqlite: %w: %w", store.ErrRetry, err)
+		}
+		return fmt.Errorf("sqlite: a constraint refused the write: %w", err)
 	}
 	return fmt.Errorf("sqlite: %w", err)
-}
-
-// wrapConstraint reads which key it was off the message: the driver tells it
-// nowhere else ("UNIQUE constraint failed: holds.session_id").
-func wrapConstraint(failure *driver.Error) error {
-	unique := failure.Code() == codes.SQLITE_CONSTRAINT_UNIQUE || failure.Code() == codes.SQLITE_CONSTRAINT_PRIMARYKEY
-	for _, key := range naturalKeys {
-		if unique && strings.Contains(failure.Error(), "failed: "+key) {
-			return fmt.Errorf("sqlite: %w: %w", store.ErrRetry, failure)
-		}
-	}
-	return fmt.Errorf("sqlite: a constraint refused the write: %w", failure)
 }

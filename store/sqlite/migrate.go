@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 
 	"github.com/pressly/goose/v3"
+	_ "modernc.org/sqlite" // the driver
 
 	"kassa/store"
 )
@@ -19,12 +21,16 @@ var migrations embed.FS
 // Schema tells the version of the file's schema, 0 for a new file, and the one
 // that this binary wants.
 func (s *Store) Schema(ctx context.Context) (have, want int64, err error) {
-	provider, err := newProvider(s.reads.db)
+	files, err := migrations.ReadDir("migrations")
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, fmt.Errorf("sqlite: migrations: %w", err)
 	}
-	for _, source := range provider.ListSources() {
-		want = max(want, source.Version)
+	for _, file := range files {
+		version, err := goose.NumericComponent(file.Name())
+		if err != nil {
+			return 0, 0, fmt.Errorf("sqlite: migrations: %w", err)
+		}
+		want = max(want, version)
 	}
 	have, err = s.version(ctx)
 	return have, want, err
@@ -37,14 +43,15 @@ func (s *Store) version(ctx context.Context) (int64, error) {
 		return 0, err
 	}
 	defer s.reads.release(c)
-	const kept = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'goose_db_version'"
-	var tables int
-	if err := c.conn.QueryRowContext(ctx, kept).Scan(&tables); err != nil || tables == 0 {
-		return 0, wrap(err)
+	tables, err := collect(ctx, c, "schema.table", scanInt)
+	if err != nil || tables[0] == 0 {
+		return 0, err
 	}
-	var version int64
-	err = c.conn.QueryRowContext(ctx, "SELECT coalesce(max(version_id), 0) FROM goose_db_version").Scan(&version)
-	return version, wrap(err)
+	versions, err := collect(ctx, c, "schema.version", scanInt)
+	if err != nil {
+		return 0, err
+	}
+	return versions[0], nil
 }
 
 // Migrate brings the schema up. It does nothing where that is done.
@@ -57,7 +64,7 @@ func (s *Store) Migrate(ctx context.Context) (err error) {
 		return err
 	}
 	defer s.writer.release(c)
-	db, err := sql.Open("sqlite", dsn(s.path, "rw", writePragmas...))
+	db, err := sql.Open("sqlite", dsn(s.path))
 	if err != nil {
 		return wrap(err)
 	}
@@ -82,4 +89,10 @@ func newProvider(db *sql.DB) (*goose.Provider, error) {
 		return nil, fmt.Errorf("sqlite: migrations: %w", err)
 	}
 	return provider, nil
+}
+
+// dsn names the file for database/sql, which goose wants.
+func dsn(path string) string {
+	query := url.Values{"mode": {"rw"}, "_pragma": {"busy_timeout(5000)", "foreign_keys(1)"}}
+	return (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: query.Encode()}).String()
 }

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,7 +22,7 @@ func (s *Store) openView(ctx context.Context) (view, error) {
 	if err := s.check(ctx); err != nil {
 		return view{}, err
 	}
-	c, err := s.reads.begin(ctx, "BEGIN")
+	c, err := s.reads.begin(ctx, "begin")
 	return view{s.reads, c}, err
 }
 
@@ -38,12 +39,12 @@ func list[T any](ctx context.Context, s *Store, find func(*connection) ([]T, err
 }
 
 // rows is a list of one statement.
-func rows[T any](ctx context.Context, s *Store, name string, scan func(row) (T, error), args ...any) ([]T, error) {
+func rows[T any](ctx context.Context, s *Store, name string, scan func(*row) T, args ...any) ([]T, error) {
 	return list(ctx, s, func(c *connection) ([]T, error) { return collect(ctx, c, name, scan, args...) })
 }
 
 // one reads a single row and answers store.ErrNotFound where it is not there.
-func one[T any](ctx context.Context, s *Store, name string, scan func(row) (T, error), args ...any) (T, error) {
+func one[T any](ctx context.Context, s *Store, name string, scan func(*row) T, args ...any) (T, error) {
 	found, err := rows(ctx, s, name, scan, args...)
 	return single(found, err, name)
 }
@@ -73,7 +74,7 @@ func wholeOrders(ctx context.Context, c *connection, ids []checkout.ID) ([]*chec
 	if err != nil {
 		return nil, err
 	}
-	details, err := collect(ctx, c, "orders.details", scanDetails, idList(ids))
+	details, err := gather(ctx, c, "orders.details", ids, (*statement).id, scanDetails)
 	if err != nil {
 		return nil, err
 	}
@@ -128,10 +129,7 @@ func orderQuery(f store.OrderFilter) (name string, args []any) {
 
 type pair struct{ order, id checkout.ID }
 
-func scanPair(r row) (p pair, err error) {
-	err = r.Scan(idTo(&p.order), idTo(&p.id))
-	return p, err
-}
+func scanPair(r *row) pair { return pair{r.id(), r.id()} }
 
 // FindPayment finds a payment by the first name that is set and matches.
 func (s *Store) FindPayment(ctx context.Context, ref store.PaymentRef) (order, payment checkout.ID, err error) {
@@ -178,16 +176,12 @@ func firstMatch(ctx context.Context, c *connection, lookups ...lookup) ([]pair, 
 
 // Cart reads a cart.
 func (s *Store) Cart(ctx context.Context, id checkout.ID) (*checkout.Cart, error) {
-	return one(ctx, s, "carts.by_id", scanCart, idList([]checkout.ID{id}))
+	return one(ctx, s, "carts.by_id", scanCart, id[:])
 }
 
 // Hold reads a session's hold.
 func (s *Store) Hold(ctx context.Context, session string) (*checkout.Hold, error) {
-	key, err := textList([]string{session})
-	if err != nil {
-		return nil, err
-	}
-	return one(ctx, s, "holds.by_session", scanHold, key)
+	return one(ctx, s, "holds.by_session", scanHold, session)
 }
 
 // Product reads a product.
@@ -196,13 +190,12 @@ func (s *Store) Product(ctx context.Context, sku string) (*checkout.Product, err
 	return single(found, err, "product")
 }
 
-// ProductsBySKU reads several products; those that do not exist are left out.
+// ProductsBySKU reads several products by SKU; those that do not exist are left out.
 func (s *Store) ProductsBySKU(ctx context.Context, skus []string) ([]*checkout.Product, error) {
-	keys, err := textList(skus)
-	if err != nil {
-		return nil, err
-	}
-	return rows(ctx, s, "products.by_sku", scanProduct, keys)
+	keys := slices.Compact(slices.Sorted(slices.Values(skus)))
+	return list(ctx, s, func(c *connection) ([]*checkout.Product, error) {
+		return gather(ctx, c, "products.by_sku", keys, (*statement).text, scanProduct)
+	})
 }
 
 // Products lists by SKU, from after the given one.
@@ -212,16 +205,18 @@ func (s *Store) Products(ctx context.Context, after string, limit int) ([]*check
 
 // Levels reads every warehouse's level of a SKU.
 func (s *Store) Levels(ctx context.Context, sku string) ([]checkout.Level, error) {
-	key, err := textList([]string{sku})
-	if err != nil {
-		return nil, err
-	}
-	return rows(ctx, s, "inventory.by_sku", scanLevel, key)
+	return rows(ctx, s, "inventory.by_sku", scanLevel, sku)
 }
 
 // LogEntries reads batches of the event log in order of position.
 func (s *Store) LogEntries(ctx context.Context, batches []checkout.ID) ([]checkout.LogEntry, error) {
-	return rows(ctx, s, "event_log.by_batch", scanLogEntry, idList(batches))
+	return list(ctx, s, func(c *connection) ([]checkout.LogEntry, error) { return logEntries(ctx, c, batches) })
+}
+
+func logEntries(ctx context.Context, c *connection, batches []checkout.ID) ([]checkout.LogEntry, error) {
+	entries, err := gather(ctx, c, "event_log.by_batch", batches, (*statement).id, scanLogEntry)
+	slices.SortFunc(entries, func(a, b checkout.LogEntry) int { return cmp.Compare(a.Position, b.Position) })
+	return entries, err
 }
 
 // Task reads a task.

@@ -1,178 +1,227 @@
 package sqlite
 
 import (
-	"time"
+	"crypto/sha256"
 
 	"kassa/checkout"
+	"kassa/money"
 	"kassa/store"
 )
 
-func bindCart(a *args, c *checkout.Cart) {
-	a.id(c.ID)
-	a.add(string(c.Currency))
-	a.json(c.Items)
-	optionalJSON(a, c.ShippingAddress)
-	a.json(c.Coupons)
-	a.id(c.LastOrder)
-	a.time(c.UpdatedAt)
+// One bind and one scan per table. A bind gives what an update may change, then
+// what only an insert writes; an update's key comes last.
+
+func bindCart(s *statement, c *checkout.Cart) {
+	s.text(string(c.Currency))
+	s.json(c.Items)
+	optionalJSON(s, c.ShippingAddress)
+	s.json(c.Coupons)
+	s.id(c.LastOrder)
+	s.time(c.UpdatedAt)
+	s.id(c.ID)
 }
 
-func bindNewCart(a *args, c *checkout.Cart) {
-	bindCart(a, c)
-	a.time(c.CreatedAt)
+func bindNewCart(s *statement, c *checkout.Cart) {
+	bindCart(s, c)
+	s.time(c.CreatedAt)
 }
 
-func scanCart(r row) (*checkout.Cart, error) {
-	var c checkout.Cart
-	err := r.Scan(idTo(&c.ID), &c.Currency, jsonTo(&c.Items), jsonTo(&c.ShippingAddress), jsonTo(&c.Coupons),
-		idTo(&c.LastOrder), timeTo(&c.CreatedAt), timeTo(&c.UpdatedAt))
-	return &c, err
+func scanCart(r *row) *checkout.Cart {
+	c := &checkout.Cart{ID: r.id(), Currency: money.Currency(r.text())}
+	r.json(&c.Items)
+	r.json(&c.ShippingAddress)
+	r.json(&c.Coupons)
+	c.LastOrder, c.CreatedAt, c.UpdatedAt = r.id(), r.time(), r.time()
+	return c
 }
 
-func bindCustomer(a *args, c *checkout.Customer) {
-	a.add(c.UserID, c.Email, c.Name, c.Phone, c.TaxID)
+func bindCustomer(s *statement, c *checkout.Customer) {
+	s.text(c.Email)
+	s.text(c.Name)
+	s.text(c.Phone)
+	s.text(c.TaxID)
+	s.text(c.UserID)
 }
 
-func scanCustomer(r row) (*checkout.Customer, error) {
-	var c checkout.Customer
-	err := r.Scan(&c.UserID, &c.Email, &c.Name, &c.Phone, &c.TaxID)
-	return &c, err
+func scanCustomer(r *row) *checkout.Customer {
+	return &checkout.Customer{UserID: r.text(), Email: r.text(), Name: r.text(), Phone: r.text(), TaxID: r.text()}
 }
 
-func bindProduct(a *args, p *checkout.Product) {
-	a.add(p.SKU, p.Name)
-	a.json(p.Prices)
-	a.add(p.TaxCode, p.WeightG, p.Image, p.Active)
-	a.time(p.UpdatedAt)
+func bindProduct(s *statement, p *checkout.Product) {
+	s.text(p.Name)
+	s.json(p.Prices)
+	s.text(p.TaxCode)
+	s.int(p.WeightG)
+	s.text(p.Image)
+	s.bool(p.Active)
+	s.time(p.UpdatedAt)
+	s.text(p.SKU)
 }
 
-func bindNewProduct(a *args, p *checkout.Product) {
-	bindProduct(a, p)
-	a.time(p.CreatedAt)
+func bindNewProduct(s *statement, p *checkout.Product) {
+	bindProduct(s, p)
+	s.time(p.CreatedAt)
 }
 
-func scanProduct(r row) (*checkout.Product, error) {
-	var p checkout.Product
-	err := r.Scan(&p.SKU, &p.Name, jsonTo(&p.Prices), &p.TaxCode, &p.WeightG, &p.Image, &p.Active,
-		timeTo(&p.CreatedAt), timeTo(&p.UpdatedAt))
-	return &p, err
+func scanProduct(r *row) *checkout.Product {
+	p := &checkout.Product{SKU: r.text(), Name: r.text()}
+	r.json(&p.Prices)
+	p.TaxCode, p.WeightG, p.Image, p.Active = r.text(), r.int(), r.text(), r.bool()
+	p.CreatedAt, p.UpdatedAt = r.time(), r.time()
+	return p
 }
 
-func bindLevel(a *args, l checkout.Level) {
-	a.add(l.SKU, l.Warehouse, l.Available, l.Locked, l.Received, l.Deducted, l.Restocked)
+func bindLevel(s *statement, l checkout.Level) {
+	s.int(l.Available)
+	s.int(l.Locked)
+	s.int(l.Received)
+	s.int(l.Deducted)
+	s.int(l.Restocked)
+	s.text(l.SKU)
+	s.text(l.Warehouse)
 }
 
-func scanLevel(r row) (l checkout.Level, err error) {
-	err = r.Scan(&l.SKU, &l.Warehouse, &l.Available, &l.Locked, &l.Received, &l.Deducted, &l.Restocked)
-	return l, err
+func bindChangedLevel(s *statement, l checkout.Level, number int64) {
+	bindLevel(s, l)
+	s.int(number)
 }
 
-func bindAdjustment(a *args, j checkout.Adjustment) {
-	a.id(j.ID)
-	a.add(j.SKU, j.Warehouse, j.Delta)
+func bindStockKey(s *statement, key checkout.StockKey) {
+	s.text(key.SKU)
+	s.text(key.Warehouse)
+}
+
+func scanLevel(r *row) checkout.Level {
+	return checkout.Level{
+		SKU: r.text(), Warehouse: r.text(), Available: r.int(), Locked: r.int(), Received: r.int(), Deducted: r.int(), Restocked: r.int(),
+	}
+}
+
+func bindAdjustment(s *statement, j checkout.Adjustment) {
+	s.id(j.ID)
+	s.text(j.SKU)
+	s.text(j.Warehouse)
+	s.int(j.Delta)
 	if j.Counted == nil {
-		a.add(nil)
+		s.null()
 	} else {
-		a.add(*j.Counted)
+		s.int(*j.Counted)
 	}
-	a.add(j.Reason)
-	a.time(j.CreatedAt)
+	s.text(j.Reason)
+	s.time(j.CreatedAt)
 }
 
-func scanAdjusted(r row) (s store.Adjusted, err error) {
-	err = r.Scan(&s.Key.SKU, &s.Key.Warehouse, &s.Sum)
-	return s, err
+func scanAdjusted(r *row) store.Adjusted {
+	return store.Adjusted{Key: checkout.StockKey{SKU: r.text(), Warehouse: r.text()}, Sum: r.int()}
 }
 
-func bindHold(a *args, h *checkout.Hold) {
-	a.add(h.SessionID)
-	a.id(h.ID)
-	a.json(h.Allocations)
-	a.time(h.ExpiresAt)
-	a.time(h.CreatedAt)
+func bindHold(s *statement, h *checkout.Hold) {
+	s.id(h.ID)
+	bindAllocations(s, h.Allocations)
+	s.time(h.ExpiresAt)
+	s.time(h.CreatedAt)
+	s.text(h.SessionID)
 }
 
-func scanHold(r row) (*checkout.Hold, error) {
-	var h checkout.Hold
-	err := r.Scan(&h.SessionID, idTo(&h.ID), jsonTo(&h.Allocations), timeTo(&h.ExpiresAt), timeTo(&h.CreatedAt))
-	return &h, err
+func scanHold(r *row) *checkout.Hold {
+	h := &checkout.Hold{SessionID: r.text(), ID: r.id()}
+	r.json(&h.Allocations)
+	h.ExpiresAt, h.CreatedAt = r.time(), r.time()
+	return h
 }
 
-func bindTask(a *args, t checkout.Task) {
-	a.id(t.ID)
-	a.add(string(t.Kind))
-	a.id(t.OrderID)
-	a.time(t.DueAt)
-	a.add(t.Attempts)
-	a.id(t.LeaseID)
-	a.time(t.LeasedUntil)
-	a.add(t.Attention, t.LastError)
-	a.time(t.CreatedAt)
+func bindTask(s *statement, t checkout.Task) {
+	s.id(t.ID)
+	s.text(string(t.Kind))
+	s.id(t.OrderID)
+	s.time(t.DueAt)
+	s.int(int64(t.Attempts))
+	s.id(t.LeaseID)
+	s.time(t.LeasedUntil)
+	s.bool(t.Attention)
+	s.optional(t.LastError)
+	s.time(t.CreatedAt)
 }
 
-func scanTask(r row) (t checkout.Task, err error) {
-	err = r.Scan(idTo(&t.ID), &t.Kind, idTo(&t.OrderID), timeTo(&t.DueAt), intTo(&t.Attempts), idTo(&t.LeaseID),
-		timeTo(&t.LeasedUntil), &t.Attention, &t.LastError, timeTo(&t.CreatedAt))
-	return t, err
-}
-
-func bindWebhook(a *args, w *checkout.WebhookRecord) {
-	a.id(w.ID)
-	a.json(inUTC(w.Event))
-	a.add(string(w.Status))
-	a.id(w.OrderID)
-	a.time(w.AppliedAt)
-}
-
-func bindNewWebhook(a *args, w *checkout.WebhookRecord) {
-	bindWebhook(a, w)
-	a.add(w.Event.Gateway, w.Event.Key)
-	a.time(w.ReceivedAt)
-}
-
-// inUTC cuts the times inside an event to what columns keep.
-func inUTC(e checkout.WebhookEvent) checkout.WebhookEvent {
-	e.OccurredAt = e.OccurredAt.UTC().Truncate(time.Microsecond)
-	if e.Payment != nil {
-		payment := *e.Payment
-		payment.ActionExpires = payment.ActionExpires.UTC().Truncate(time.Microsecond)
-		e.Payment = &payment
+func scanTask(r *row) checkout.Task {
+	return checkout.Task{
+		ID: r.id(), Kind: checkout.TaskKind(r.text()), OrderID: r.id(), DueAt: r.time(), Attempts: int(r.int()), LeaseID: r.id(),
+		LeasedUntil: r.time(), Attention: r.bool(), LastError: r.text(), CreatedAt: r.time(),
 	}
+}
+
+func bindWebhook(s *statement, w *checkout.WebhookRecord) {
+	bindEvent(s, &w.Event)
+	s.text(string(w.Status))
+	s.id(w.OrderID)
+	s.time(w.AppliedAt)
+	s.id(w.ID)
+}
+
+func bindNewWebhook(s *statement, w *checkout.WebhookRecord) {
+	bindWebhook(s, w)
+	s.text(w.Event.Gateway)
+	s.text(w.Event.Key)
+	s.time(w.ReceivedAt)
+}
+
+func scanWebhook(r *row) *checkout.WebhookRecord {
+	w := &checkout.WebhookRecord{ID: r.id()}
+	gateway, key := r.text(), r.text()
+	r.json(&w.Event)
+	w.Event.Gateway, w.Event.Key = gateway, key
+	w.Status, w.OrderID, w.ReceivedAt, w.AppliedAt = checkout.WebhookStatus(r.text()), r.id(), r.time(), r.time()
+	return w
+}
+
+// keyHash names an idempotency key in 16 bytes: as many as keep two keys from
+// ever meeting, and half of what the key itself takes.
+func keyHash(key checkout.KeyID) []byte {
+	sum := sha256.Sum256([]byte(key.Scope + "\x00" + key.Key))
+	return sum[:16]
+}
+
+func bindAnswer(s *statement, r checkout.IdempotencyRecord) {
+	s.blob(keyHash(r.KeyID))
+	s.text(r.RequestHash)
+	s.int(int64(r.Answer.Status))
+	s.id(r.Answer.Order)
+	s.blob(r.Answer.Body)
+	s.time(r.CreatedAt)
+}
+
+// scanAnswer leaves out the key, which the row does not have.
+func scanAnswer(r *row) *checkout.IdempotencyRecord {
+	return &checkout.IdempotencyRecord{
+		RequestHash: r.text(), Answer: checkout.Answer{Status: int(r.int()), Order: r.id(), Body: r.blob()}, CreatedAt: r.time(),
+	}
+}
+
+func scanLogEntry(r *row) checkout.LogEntry {
+	e := checkout.LogEntry{BatchID: r.id(), Position: r.int()}
+	r.json(&e.Events)
 	return e
 }
 
-func scanWebhook(r row) (*checkout.WebhookRecord, error) {
-	var w checkout.WebhookRecord
-	err := r.Scan(idTo(&w.ID), jsonTo(&w.Event), &w.Status, idTo(&w.OrderID), timeTo(&w.ReceivedAt), timeTo(&w.AppliedAt))
-	return &w, err
+func bindAPIKey(s *statement, k checkout.APIKey) {
+	s.id(k.ID)
+	s.text(string(k.Scope))
+	s.blob(k.Hash[:])
+	s.text(k.Hint)
+	s.time(k.CreatedAt)
+	s.time(k.RevokedAt)
 }
 
-func bindAnswer(a *args, r checkout.IdempotencyRecord) {
-	a.add(r.Scope, r.Key, r.RequestHash, r.Answer.Status, r.Answer.Body)
-	a.time(r.CreatedAt)
+func scanAPIKey(r *row) checkout.APIKey {
+	k := checkout.APIKey{ID: r.id(), Scope: checkout.KeyScope(r.text())}
+	copy(k.Hash[:], r.blob())
+	k.Hint, k.CreatedAt, k.RevokedAt = r.text(), r.time(), r.time()
+	return k
 }
 
-func scanAnswer(r row) (*checkout.IdempotencyRecord, error) {
-	var a checkout.IdempotencyRecord
-	err := r.Scan(&a.Scope, &a.Key, &a.RequestHash, intTo(&a.Answer.Status), &a.Answer.Body, timeTo(&a.CreatedAt))
-	return &a, err
+type counter struct {
+	name  string
+	value int64
 }
 
-func scanLogEntry(r row) (e checkout.LogEntry, err error) {
-	err = r.Scan(idTo(&e.BatchID), &e.Position, jsonTo(&e.Events))
-	return e, err
-}
-
-func bindAPIKey(a *args, k checkout.APIKey) {
-	a.id(k.ID)
-	a.add(string(k.Scope), k.Hash[:], k.Hint)
-	a.time(k.CreatedAt)
-	a.time(k.RevokedAt)
-}
-
-func scanAPIKey(r row) (k checkout.APIKey, err error) {
-	var hash []byte
-	err = r.Scan(idTo(&k.ID), &k.Scope, &hash, &k.Hint, timeTo(&k.CreatedAt), timeTo(&k.RevokedAt))
-	copy(k.Hash[:], hash)
-	return k, err
-}
+func scanCounter(r *row) counter { return counter{r.text(), r.int()} }

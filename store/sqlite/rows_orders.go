@@ -1,59 +1,90 @@
 package sqlite
 
 import (
-	"database/sql"
+	"time"
 
 	"kassa/checkout"
+	"kassa/money"
 )
 
-// One bind and one scan per table. A bind writes the key first, then what an
-// update may change, then what only an insert writes.
-
-func bindOrder(a *args, o *checkout.Order) {
-	a.id(o.ID)
-	a.add(string(o.Status))
+// bindIndexed gives the columns of an order that stand in an index.
+func bindIndexed(s *statement, o *checkout.Order) {
 	if o.Live() {
-		a.id(o.CartID)
+		s.id(o.CartID)
 	} else {
-		a.add(nil)
+		s.null()
 	}
-	a.add(string(o.HoldStatus))
-	a.time(o.HoldExpiresAt)
-	a.add(o.HoldExtended)
-	a.json(o.Allocations)
-	a.id(o.SecuredBy)
-	a.add(o.Superseded)
-	a.time(o.ClosingSince)
-	a.add(o.Restocked, o.CancelReason, o.InvoiceSeries)
+	s.time(o.HoldExpiresAt)
+}
+
+// bindOrder gives the columns of an order that change and stand in no index.
+func bindOrder(s *statement, o *checkout.Order) {
+	s.text(string(o.Status))
+	s.text(string(o.HoldStatus))
+	s.int(flags(o.HoldExtended, o.Superseded, o.Restocked))
+	bindAllocations(s, o.Allocations)
+	s.id(o.SecuredBy)
+	bindSeldom(s, seldomOfOrder{o.ClosingSince.UTC().Truncate(time.Microsecond), o.CancelReason})
+	s.optional(o.InvoiceSeries)
 	if o.InvoiceSeq == 0 {
-		a.add(nil)
+		s.null()
 	} else {
-		a.add(o.InvoiceSeq)
+		s.int(o.InvoiceSeq)
 	}
-	a.add(o.EventSeq, logBytes(o.Log))
-	a.time(o.UpdatedAt)
-	a.time(o.ConfirmedAt)
+	s.int(o.EventSeq)
+	s.ids(o.Log)
+	s.time(o.UpdatedAt)
+	s.time(o.ConfirmedAt)
 }
 
-func bindNewOrder(a *args, o *checkout.Order) {
-	bindOrder(a, o)
-	a.optional(o.UserID)
-	a.add(o.Total.Minor, string(o.Total.Currency))
-	a.time(o.CreatedAt)
-	a.add(o.Details.Customer.Email)
-	a.id(o.CartID)
-	a.json(o.Details)
+func bindNewOrder(s *statement, o *checkout.Order) {
+	bindOrder(s, o)
+	bindIndexed(s, o)
+	s.id(o.ID)
+	s.id(o.CartID)
+	s.optional(o.UserID)
+	s.int(o.Total.Minor)
+	s.text(string(o.Total.Currency))
+	s.time(o.CreatedAt)
+	s.text(o.Details.Customer.Email)
 }
 
-func scanOrder(r row) (*checkout.Order, error) {
-	var o checkout.Order
-	var seq sql.NullInt64
-	err := r.Scan(idTo(&o.ID), idTo(&o.CartID), textTo(&o.UserID), &o.Status, &o.Total.Minor, &o.Total.Currency,
-		&o.HoldStatus, timeTo(&o.HoldExpiresAt), &o.HoldExtended, jsonTo(&o.Allocations), idTo(&o.SecuredBy),
-		&o.Superseded, timeTo(&o.ClosingSince), &o.Restocked, &o.CancelReason, &o.InvoiceSeries, &seq, &o.EventSeq,
-		logColumn{&o.Log}, timeTo(&o.CreatedAt), timeTo(&o.UpdatedAt), timeTo(&o.ConfirmedAt))
-	o.InvoiceSeq = seq.Int64
-	return &o, err
+// bindQuietOrder gives an update that must not touch an index.
+func bindQuietOrder(s *statement, o *checkout.Order, number int64) {
+	bindOrder(s, o)
+	s.int(number)
+	s.id(o.ID)
+	bindIndexed(s, o)
+}
+
+func bindMovedOrder(s *statement, o *checkout.Order) {
+	bindIndexed(s, o)
+	bindOrder(s, o)
+	s.id(o.ID)
+}
+
+func scanOrder(r *row) *checkout.Order {
+	o := &checkout.Order{
+		ID: r.id(), CartID: r.id(), UserID: r.text(), Status: checkout.OrderStatus(r.text()),
+		Total: money.Money{Minor: r.int(), Currency: money.Currency(r.text())}, HoldStatus: checkout.HoldStatus(r.text()),
+		HoldExpiresAt: r.time(),
+	}
+	r.flags(&o.HoldExtended, &o.Superseded, &o.Restocked)
+	r.json(&o.Allocations)
+	o.SecuredBy = r.id()
+	var seldom seldomOfOrder
+	r.json(&seldom)
+	o.ClosingSince, o.CancelReason = seldom.ClosingSince, seldom.CancelReason
+	o.InvoiceSeries, o.InvoiceSeq = r.text(), r.int()
+	o.EventSeq, o.Log = r.int(), r.ids()
+	o.CreatedAt, o.UpdatedAt, o.ConfirmedAt = r.time(), r.time(), r.time()
+	return o
+}
+
+// seldomOfOrder is what few orders have.
+type seldomOfOrder struct {
+	ClosingSince time.Time `json:"closing_since,omitzero"`
+	CancelReason string    `json:"cancel_reason,omitzero"`
 }
 
 type detailsRow struct {
@@ -61,89 +92,118 @@ type detailsRow struct {
 	details *checkout.OrderDetails
 }
 
-func scanDetails(r row) (detailsRow, error) {
-	d := detailsRow{details: &checkout.OrderDetails{}}
-	err := r.Scan(idTo(&d.order), jsonTo(d.details))
-	return d, err
+func scanDetails(r *row) detailsRow {
+	d := detailsRow{order: r.id(), details: &checkout.OrderDetails{}}
+	r.json(d.details)
+	return d
 }
 
-type itemRow struct {
-	order checkout.ID
-	no    int // 1 for the first line
-	line  checkout.QuoteLine
+func bindPayment(s *statement, p *checkout.Payment) {
+	s.text(string(p.Status))
+	s.optional(p.ChargeID)
+	s.optional(p.GatewayRef)
+	s.int(p.Captured.Minor)
+	s.int(p.RefundCommitted)
+	s.int(flags(p.FindByRef, p.ManualCapture, p.Closable, p.Unknown, p.Closing, p.Superseded, p.Extra))
+	optionalJSON(s, p.Action)
+	s.time(p.ActionExpires)
+	s.optional(p.ReturnURL)
+	bindSeldom(s, seldomIn(p))
+	s.time(p.UpdatedAt)
+	s.id(p.ID)
 }
 
-func itemRows(orders []*checkout.Order) []itemRow {
-	var items []itemRow
-	for _, o := range orders {
-		for i, line := range o.Details.Quote.Lines {
-			items = append(items, itemRow{o.ID, i + 1, line})
-		}
+func bindChangedPayment(s *statement, p *checkout.Payment, number int64) {
+	bindPayment(s, p)
+	s.int(number)
+}
+
+func bindNewPayment(s *statement, p *checkout.Payment) {
+	bindPayment(s, p)
+	s.id(p.OrderID)
+	s.int(int64(p.Attempt))
+	s.text(p.Gateway)
+	s.text(string(p.Method))
+	s.int(p.Amount.Minor)
+	s.text(string(p.Amount.Currency))
+	s.optional(p.IdempotencyKey)
+	s.text(p.RequestHash)
+	s.time(p.CreatedAt)
+}
+
+func scanPayment(r *row) checkout.Payment {
+	p := checkout.Payment{
+		ID: r.id(), OrderID: r.id(), Attempt: int(r.int()), Gateway: r.text(), Method: checkout.Method(r.text()),
+		Status: checkout.PaymentStatus(r.text()), Amount: money.Money{Minor: r.int(), Currency: money.Currency(r.text())},
+		IdempotencyKey: r.text(), RequestHash: r.text(), GatewayRef: r.text(), ChargeID: r.text(), ReturnURL: r.text(),
 	}
-	return items
+	p.Captured, p.RefundCommitted = money.Money{Minor: r.int(), Currency: p.Amount.Currency}, r.int()
+	r.flags(&p.FindByRef, &p.ManualCapture, &p.Closable, &p.Unknown, &p.Closing, &p.Superseded, &p.Extra)
+	r.json(&p.Action)
+	p.ActionExpires = r.time()
+	var seldom seldomOfPayment
+	r.json(&seldom)
+	seldom.putInto(&p)
+	p.CreatedAt, p.UpdatedAt = r.time(), r.time()
+	return p
 }
 
-func bindItem(a *args, i itemRow) {
-	a.id(i.order)
-	a.add(i.no, i.line.SKU, i.line.Qty, i.line.Name, i.line.UnitPrice, i.line.Discount, i.line.Tax, i.line.Total)
+// seldomOfPayment is what few payments have.
+type seldomOfPayment struct {
+	CapturedCurrency *money.Currency `json:"captured_currency,omitzero"` // where it is not the payment's
+	Token            string          `json:"token,omitzero"`
+	FurtherCalls     int             `json:"further_calls,omitzero"` // after the first
+	LookUps          int             `json:"look_ups,omitzero"`
+	LookedUpAt       time.Time       `json:"looked_up_at,omitzero"`
+	FailureCode      string          `json:"failure_code,omitzero"`
+	FailureMessage   string          `json:"failure_message,omitzero"`
 }
 
-func bindPayment(a *args, p checkout.Payment) {
-	a.id(p.ID)
-	a.add(string(p.Status))
-	a.optional(p.ChargeID)
-	a.optional(p.GatewayRef)
-	a.add(p.Captured.Minor, string(p.Captured.Currency), p.RefundCommitted, p.Token, p.ManualCapture, p.Closable,
-		p.CallNo, p.Unknown, p.Closing, p.Superseded, p.Extra)
-	optionalJSON(a, p.Action)
-	a.add(p.FailureCode, p.FailureMessage)
-	a.time(p.ActionExpires)
-	a.add(p.LookUps)
-	a.time(p.LookedUpAt)
-	a.add(p.ReturnURL)
-	a.time(p.UpdatedAt)
+func seldomIn(p *checkout.Payment) seldomOfPayment {
+	s := seldomOfPayment{
+		Token: p.Token, FurtherCalls: p.CallNo - 1, LookUps: p.LookUps, LookedUpAt: p.LookedUpAt.UTC().Truncate(time.Microsecond),
+		FailureCode: p.FailureCode, FailureMessage: p.FailureMessage,
+	}
+	if p.Captured.Currency != p.Amount.Currency {
+		s.CapturedCurrency = &p.Captured.Currency
+	}
+	return s
 }
 
-func bindNewPayment(a *args, p checkout.Payment) {
-	bindPayment(a, p)
-	a.id(p.OrderID)
-	a.add(p.Attempt, p.Gateway, string(p.Method), p.Amount.Minor, string(p.Amount.Currency))
-	a.optional(p.IdempotencyKey)
-	a.add(p.RequestHash)
-	a.time(p.CreatedAt)
+func (s *seldomOfPayment) putInto(p *checkout.Payment) {
+	if s.CapturedCurrency != nil {
+		p.Captured.Currency = *s.CapturedCurrency
+	}
+	p.Token, p.CallNo, p.LookUps, p.LookedUpAt = s.Token, s.FurtherCalls+1, s.LookUps, s.LookedUpAt
+	p.FailureCode, p.FailureMessage = s.FailureCode, s.FailureMessage
 }
 
-func scanPayment(r row) (checkout.Payment, error) {
-	var p checkout.Payment
-	err := r.Scan(idTo(&p.ID), idTo(&p.OrderID), intTo(&p.Attempt), &p.Gateway, &p.Method, &p.Status,
-		&p.Amount.Minor, &p.Amount.Currency, &p.Captured.Minor, &p.Captured.Currency, &p.RefundCommitted,
-		textTo(&p.IdempotencyKey), &p.RequestHash, textTo(&p.GatewayRef), textTo(&p.ChargeID), &p.Token, &p.ReturnURL,
-		&p.ManualCapture, &p.Closable, intTo(&p.CallNo), &p.Unknown, &p.Closing, &p.Superseded, &p.Extra,
-		jsonTo(&p.Action), &p.FailureCode, &p.FailureMessage, timeTo(&p.ActionExpires), intTo(&p.LookUps),
-		timeTo(&p.LookedUpAt), timeTo(&p.CreatedAt), timeTo(&p.UpdatedAt))
-	return p, err
+func bindRefund(s *statement, r checkout.Refund) {
+	s.text(string(r.Status))
+	s.optional(r.GatewayRef)
+	s.text(r.Reason)
+	s.bool(r.Restock)
+	s.int(int64(r.CallNo))
+	s.optional(r.FailureCode)
+	s.optional(r.FailureMessage)
+	s.time(r.UpdatedAt)
+	s.id(r.ID)
 }
 
-func bindRefund(a *args, r checkout.Refund) {
-	a.id(r.ID)
-	a.add(string(r.Status))
-	a.optional(r.GatewayRef)
-	a.add(r.Reason, r.Restock, r.CallNo, r.FailureCode, r.FailureMessage)
-	a.time(r.UpdatedAt)
+func bindNewRefund(s *statement, r checkout.Refund) {
+	bindRefund(s, r)
+	s.id(r.OrderID)
+	s.id(r.PaymentID)
+	s.int(r.Amount.Minor)
+	s.text(string(r.Amount.Currency))
+	s.text(string(r.Origin))
+	s.time(r.CreatedAt)
 }
 
-func bindNewRefund(a *args, r checkout.Refund) {
-	bindRefund(a, r)
-	a.id(r.OrderID)
-	a.id(r.PaymentID)
-	a.add(r.Amount.Minor, string(r.Amount.Currency), string(r.Origin))
-	a.time(r.CreatedAt)
-}
-
-func scanRefund(r row) (checkout.Refund, error) {
-	var f checkout.Refund
-	err := r.Scan(idTo(&f.ID), idTo(&f.OrderID), idTo(&f.PaymentID), &f.Amount.Minor, &f.Amount.Currency, &f.Status,
-		&f.Origin, &f.Reason, &f.Restock, textTo(&f.GatewayRef), intTo(&f.CallNo), &f.FailureCode, &f.FailureMessage,
-		timeTo(&f.CreatedAt), timeTo(&f.UpdatedAt))
-	return f, err
+func scanRefund(r *row) checkout.Refund {
+	return checkout.Refund{
+		ID: r.id(), OrderID: r.id(), PaymentID: r.id(), Amount: money.Money{Minor: r.int(), Currency: money.Currency(r.text())},
+		Status: checkout.RefundStatus(r.text()), Origin: checkout.RefundOrigin(r.text()), Reason: r.text(), Restock: r.bool(),
+		GatewayRef: r.text(), CallNo: int(r.int()), FailureCode: r.text(), FailureMessage: r.text(), CreatedAt: r.time(), UpdatedAt: r.time(),
+	}
 }

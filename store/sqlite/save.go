@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"kassa/checkout"
@@ -27,23 +28,13 @@ func write(c *connection, save *store.Save) error {
 
 // put runs a statement for each row. Each must touch exactly one: an update
 // that finds no row means that the caller decided on a row that is not there.
-func put[T any](c *connection, name string, rows []T, bind func(*args, T)) error {
-	var a args
-	for i := range rows {
-		a.values = a.values[:0]
-		bind(&a, rows[i])
-		if a.err != nil {
-			return fmt.Errorf("sqlite: %s: %w", name, a.err)
-		}
-		touched, err := c.exec(name, a.values...)
-		if err != nil {
-			return err
-		}
+func put[T any](c *connection, name string, rows []T, bind func(*statement, T)) error {
+	return each(c, name, rows, bind, func(i, touched int) error {
 		if touched != 1 {
-			return fmt.Errorf("sqlite: %s: row %d of %d is not there to be changed", name, i+1, len(rows))
+			return fmt.Errorf("row %d of %d is not there to be changed", i+1, len(rows))
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // numberInvoices gives each order the next number of its series. No other
@@ -67,7 +58,7 @@ func numberInvoices(c *connection, orders []*checkout.Order) error {
 
 // count moves a counter on by n and returns the last number that is given.
 func count(c *connection, counter string, n int) (int64, error) {
-	values, err := collect(context.Background(), c, "counters.add", scanValue[int64], counter, n)
+	values, err := collect(context.Background(), c, "counters.add", scanInt, counter, n)
 	if err != nil {
 		return 0, err
 	}
@@ -75,16 +66,11 @@ func count(c *connection, counter string, n int) (int64, error) {
 }
 
 func writeCatalog(c *connection, save *store.Save) error {
-	if err := put(c, "customers.insert", save.NewCustomers, bindCustomer); err != nil {
-		return err
-	}
-	if err := put(c, "customers.update", save.Customers, bindCustomer); err != nil {
-		return err
-	}
-	if err := put(c, "products.insert", save.NewProducts, bindNewProduct); err != nil {
-		return err
-	}
-	return put(c, "products.update", save.Products, bindProduct)
+	return errors.Join(
+		put(c, "customers.insert", save.NewCustomers, bindCustomer),
+		put(c, "customers.update", save.Customers, bindCustomer),
+		put(c, "products.insert", save.NewProducts, bindNewProduct),
+		put(c, "products.update", save.Products, bindProduct))
 }
 
 func writeOrders(c *connection, save *store.Save) error {
@@ -99,20 +85,70 @@ func writeOrders(c *connection, save *store.Save) error {
 	if err := put(c, "carts.insert", save.NewCarts, bindNewCart); err != nil {
 		return err
 	}
-	if err := put(c, "orders.update", save.Orders, bindOrder); err != nil {
+	if err := updateOrders(c, save.Orders); err != nil {
 		return err
 	}
-	if err := put(c, "orders.insert", save.NewOrders, bindNewOrder); err != nil {
+	return insertOrders(c, save.NewOrders)
+}
+
+// updateOrders writes what touches no index where it can, which is nearly always.
+func updateOrders(c *connection, orders []*checkout.Order) error {
+	numbers := &c.numbers.orders
+	ids := make([]checkout.ID, len(orders))
+	for i, o := range orders {
+		ids[i] = o.ID
+	}
+	if err := numbers.learn(c, "orders.number", ids, (*statement).id); err != nil {
 		return err
 	}
-	return put(c, "order_items.insert", itemRows(save.NewOrders), bindItem)
+	var rest []*checkout.Order
+	bind := func(s *statement, o *checkout.Order) { bindQuietOrder(s, o, numbers.of(o.ID)) }
+	err := each(c, "orders.update", orders, bind, func(i, touched int) error {
+		if touched == 0 {
+			rest = append(rest, orders[i])
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return put(c, "orders.update_indexed", rest, bindMovedOrder)
+}
+
+func insertOrders(c *connection, orders []*checkout.Order) error {
+	numbers := &c.numbers.orders
+	err := each(c, "orders.insert", orders, bindNewOrder, func(i, _ int) error {
+		numbers.put(orders[i].ID, c.inserted())
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return put(c, "order_details.insert", orders, func(s *statement, o *checkout.Order) {
+		s.int(numbers.of(o.ID))
+		bindDetails(s, o.Details)
+	})
 }
 
 func writePayments(c *connection, save *store.Save) error {
-	if err := put(c, "payments.update", save.Payments, bindPayment); err != nil {
+	numbers := &c.numbers.payments
+	ids := make([]checkout.ID, len(save.Payments))
+	changed, created := pointers(save.Payments), pointers(save.NewPayments)
+	for i, p := range changed {
+		ids[i] = p.ID
+	}
+	if err := numbers.learn(c, "payments.number", ids, (*statement).id); err != nil {
 		return err
 	}
-	if err := put(c, "payments.insert", save.NewPayments, bindNewPayment); err != nil {
+	bind := func(s *statement, p *checkout.Payment) { bindChangedPayment(s, p, numbers.of(p.ID)) }
+	if err := put(c, "payments.update", changed, bind); err != nil {
+		return err
+	}
+	err := each(c, "payments.insert", created, bindNewPayment, func(i, _ int) error {
+		numbers.put(created[i].ID, c.inserted())
+		return nil
+	})
+	if err != nil {
 		return err
 	}
 	if err := put(c, "refunds.update", save.Refunds, bindRefund); err != nil {
@@ -122,10 +158,8 @@ func writePayments(c *connection, save *store.Save) error {
 }
 
 func writeStock(c *connection, save *store.Save) error {
-	for _, session := range save.DropHolds {
-		if _, err := c.exec("holds.delete", session); err != nil {
-			return err
-		}
+	if err := each(c, "holds.delete", save.DropHolds, (*statement).text, anyNumber); err != nil {
+		return err
 	}
 	if err := put(c, "holds.update", save.Holds, bindHold); err != nil {
 		return err
@@ -133,14 +167,41 @@ func writeStock(c *connection, save *store.Save) error {
 	if err := put(c, "holds.insert", save.NewHolds, bindHold); err != nil {
 		return err
 	}
-	if err := put(c, "inventory.update", save.Levels, bindLevel); err != nil {
-		return err
-	}
-	if err := put(c, "inventory.insert", save.NewLevels, bindLevel); err != nil {
+	if err := writeLevels(c, save.Levels, save.NewLevels); err != nil {
 		return err
 	}
 	return put(c, "stock_adjustments.insert", save.Adjustments, bindAdjustment)
 }
+
+func pointers[T any](rows []T) []*T {
+	out := make([]*T, len(rows))
+	for i := range rows {
+		out[i] = &rows[i]
+	}
+	return out
+}
+
+func writeLevels(c *connection, changed, created []checkout.Level) error {
+	numbers := &c.numbers.levels
+	keys := make([]checkout.StockKey, len(changed))
+	for i := range changed {
+		keys[i] = changed[i].Key()
+	}
+	if err := numbers.learn(c, "inventory.number", keys, bindStockKey); err != nil {
+		return err
+	}
+	bind := func(s *statement, l checkout.Level) { bindChangedLevel(s, l, numbers.of(l.Key())) }
+	if err := put(c, "inventory.update", changed, bind); err != nil {
+		return err
+	}
+	return each(c, "inventory.insert", created, bindLevel, func(i, _ int) error {
+		numbers.put(created[i].Key(), c.inserted())
+		return nil
+	})
+}
+
+// anyNumber lets a statement touch what it finds.
+func anyNumber(int, int) error { return nil }
 
 func writeMessages(c *connection, save *store.Save) error {
 	if err := put(c, "webhook_events.update", save.Webhooks, bindWebhook); err != nil {
@@ -154,20 +215,16 @@ func writeMessages(c *connection, save *store.Save) error {
 
 // writeTasks drops before it puts: a task that is both stays.
 func writeTasks(c *connection, save *store.Save) error {
-	for _, d := range save.DropTasks {
-		if err := dropTask(c, d); err != nil {
-			return err
-		}
+	if err := each(c, "tasks.drop", save.DropTasks, bindDrop, anyNumber); err != nil {
+		return err
 	}
+	c.leases.rememberAll(save.Tasks)
 	return put(c, "tasks.put", save.Tasks, bindTask)
 }
 
-func dropTask(c *connection, d saga.TaskDrop) error {
-	var a args
-	a.id(d.ID)
-	a.id(d.Lease)
-	_, err := c.exec("tasks.drop", a.values...)
-	return err
+func bindDrop(s *statement, d saga.TaskDrop) {
+	s.id(d.ID)
+	s.id(d.Lease)
 }
 
 // writeLog gives the batch its position and writes its row.
@@ -176,9 +233,12 @@ func writeLog(c *connection, save *store.Save) error {
 	if err != nil {
 		return err
 	}
-	return put(c, "event_log.insert", []*store.Save{save}, func(a *args, s *store.Save) {
-		a.id(s.BatchID)
-		a.add(position)
-		a.json(s.Events)
+	if !save.Owner.IsZero() && position != save.After+1 {
+		return store.ErrOwned
+	}
+	return put(c, "event_log.insert", []*store.Save{save}, func(s *statement, save *store.Save) {
+		s.id(save.BatchID)
+		s.int(position)
+		bindEvents(s, save.Events)
 	})
 }

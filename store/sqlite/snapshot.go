@@ -10,7 +10,8 @@ import (
 	"kassa/store"
 )
 
-// snapshot is a read transaction that stays open: WAL mode keeps its moment.
+// snapshot is a read transaction that stays open: WAL mode keeps its moment. While
+// it does, the log's pages from after that moment cannot be put back into the file.
 type snapshot struct {
 	now  time.Time
 	view view
@@ -47,6 +48,23 @@ func (s *snapshot) Adjusted(ctx context.Context, after checkout.StockKey, limit 
 	return collect(ctx, s.view.connection, "stock_adjustments.sums_after", scanAdjusted, after.SKU, after.Warehouse, limit)
 }
 
+// Held counts equal allocations before they are taken apart: most sessions of a
+// sale hold the same.
+func (s *snapshot) Held(ctx context.Context) (map[checkout.StockKey]int64, error) {
+	held := map[checkout.StockKey]int64{}
+	add := func(r *row) struct{} {
+		var allocations []checkout.Allocation
+		r.json(&allocations)
+		holds := r.int()
+		for _, a := range allocations {
+			held[checkout.StockKey{SKU: a.SKU, Warehouse: a.Warehouse}] += a.Qty * holds
+		}
+		return struct{}{}
+	}
+	_, err := collect(ctx, s.view.connection, "holds.counted", add)
+	return held, err
+}
+
 func (s *snapshot) Holds(ctx context.Context, after string, limit int) ([]*checkout.Hold, error) {
 	return collect(ctx, s.view.connection, "holds.after", scanHold, after, limit)
 }
@@ -75,6 +93,14 @@ func (s *snapshot) Log(ctx context.Context, after int64, limit int) ([]checkout.
 	return collect(ctx, s.view.connection, "event_log.after", scanLogEntry, after, limit)
 }
 
+func (s *snapshot) Batches(ctx context.Context, after int64, limit int) ([]checkout.LogEntry, error) {
+	return collect(ctx, s.view.connection, "event_log.batches_after", scanBatch, after, limit)
+}
+
+func scanBatch(r *row) checkout.LogEntry {
+	return checkout.LogEntry{BatchID: r.id(), Position: r.int()}
+}
+
 func (s *snapshot) Counters(ctx context.Context) (map[string]int64, error) {
 	found, err := collect(ctx, s.view.connection, "counters.all", scanCounter)
 	counters := make(map[string]int64, len(found))
@@ -84,12 +110,11 @@ func (s *snapshot) Counters(ctx context.Context) (map[string]int64, error) {
 	return counters, err
 }
 
-type counter struct {
-	name  string
-	value int64
+func (s *snapshot) Last(ctx context.Context) (store.LastKeys, error) {
+	found, err := collect(ctx, s.view.connection, "snapshot.last", scanLastKeys)
+	return single(found, err, "last keys")
 }
 
-func scanCounter(r row) (c counter, err error) {
-	err = r.Scan(&c.name, &c.value)
-	return c, err
+func scanLastKeys(r *row) store.LastKeys {
+	return store.LastKeys{Cart: r.id(), Order: r.id(), Task: r.id(), Webhook: r.id(), Session: r.text()}
 }

@@ -13,22 +13,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	_ "modernc.org/sqlite" // the driver
+	native "modernc.org/sqlite/lib"
 
+	"kassa/checkout"
 	"kassa/store"
 )
 
 const readers = 4 // connections that answer queries
 
 // writePragmas make every commit durable and every reference checked.
-var writePragmas = []string{"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}
+var writePragmas = []string{"page_size = 4096", "journal_mode = WAL", "cache_size = -32768", "temp_store = MEMORY", "synchronous = FULL", "foreign_keys = 1", "wal_autocheckpoint = 16000"}
 
 // Config says which file is the database and how it is opened.
 type Config struct {
@@ -53,13 +53,14 @@ type Store struct {
 
 	writer *pool // one connection; nil if read-only
 	reads  *pool
+	owner  checkout.ID // whose commits succeed; used by who has the writer
 }
 
 var _ store.Store = (*Store)(nil)
 
 // Open opens the file. It fails with store.ErrLocked where another process
 // serves it, unless it is opened read-only. It does not migrate.
-func Open(ctx context.Context, config Config) (*Store, error) {
+func Open(_ context.Context, config Config) (*Store, error) {
 	path, err := realPath(config.Path)
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: %w", err)
@@ -68,7 +69,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	if s.clock == nil {
 		s.clock = time.Now
 	}
-	if err := s.open(ctx); err != nil {
+	if err := s.open(); err != nil {
 		return nil, errors.Join(fmt.Errorf("sqlite: open %s: %w", path, err), s.Close())
 	}
 	return s, nil
@@ -88,7 +89,7 @@ func realPath(name string) (string, error) {
 	return target, err
 }
 
-func (s *Store) open(ctx context.Context) error {
+func (s *Store) open() error {
 	var err error
 	if !s.readOnly && !s.beside {
 		if s.lock, err = lockFile(s.path + ".lock"); err != nil {
@@ -99,11 +100,11 @@ func (s *Store) open(ctx context.Context) error {
 		if err := makePrivate(s.path); err != nil {
 			return err
 		}
-		if s.writer, err = openPool(ctx, dsn(s.path, "rwc", writePragmas...), 1); err != nil {
+		if s.writer, err = openPool(s.path, native.SQLITE_OPEN_READWRITE|native.SQLITE_OPEN_CREATE, 1, writePragmas...); err != nil {
 			return err
 		}
 	}
-	s.reads, err = openPool(ctx, dsn(s.path, "ro", "query_only(1)"), readers)
+	s.reads, err = openPool(s.path, native.SQLITE_OPEN_READONLY, readers, "query_only = 1")
 	return err
 }
 
@@ -117,12 +118,6 @@ func makePrivate(path string) error {
 	return file.Close()
 }
 
-// dsn names the file with the settings that every connection needs.
-func dsn(path, mode string, pragmas ...string) string {
-	query := url.Values{"mode": {mode}, "_pragma": append([]string{"busy_timeout(5000)"}, pragmas...)}
-	return (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: query.Encode()}).String()
-}
-
 // Ping tells whether the file can be read.
 func (s *Store) Ping(ctx context.Context) error {
 	c, err := s.reads.acquire(ctx)
@@ -130,24 +125,27 @@ func (s *Store) Ping(ctx context.Context) error {
 		return err
 	}
 	defer s.reads.release(c)
-	return wrap(c.conn.PingContext(ctx))
+	return wrap(c.run("SELECT 1"))
 }
 
 // Close ends all connections and gives the file free.
 func (s *Store) Close() error {
-	var errs []error
 	if s.reads != nil {
-		errs = append(errs, s.reads.close())
+		s.reads.close()
 	}
 	if s.writer != nil {
-		errs = append(errs, s.writer.close())
+		s.writer.close()
 	}
-	if s.lock != nil {
-		errs = append(errs, s.lock.Close())
-		s.lock = nil
+	if s.lock == nil {
+		return nil
 	}
-	return errors.Join(errs...)
+	lock := s.lock
+	s.lock = nil
+	return lock.Close()
 }
+
+// Clock is the one that the store was opened with.
+func (s *Store) Clock() func() time.Time { return s.now }
 
 // now is the clock in the precision that is kept: microseconds, UTC.
 func (s *Store) now() time.Time { return s.clock().UTC().Truncate(time.Microsecond) }
@@ -183,7 +181,7 @@ func (s *Store) freeTasks() error {
 	if s.lock == nil {
 		return nil
 	}
-	c, err := s.writer.begin(context.Background(), "BEGIN IMMEDIATE")
+	c, err := s.writer.begin(context.Background(), "begin immediate")
 	if err != nil {
 		return err
 	}

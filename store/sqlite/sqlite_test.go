@@ -30,6 +30,7 @@ type file struct {
 func TestStore(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, storetest.Harness{
+		ByCounter: true,
 		Open: func(t *testing.T) store.Store {
 			t.Helper()
 			path := filepath.Join(t.TempDir(), "kassa.db")

@@ -1,8 +1,10 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"kassa/checkout"
@@ -12,26 +14,42 @@ import (
 // ClaimTasks leases tasks that are due, oldest first.
 func (s *Store) ClaimTasks(ctx context.Context, lease checkout.ID, limit int, duration time.Duration) ([]checkout.Task, error) {
 	var claimed []checkout.Task
-	err := s.alone(ctx, func(c *connection) error {
+	err := s.alone(ctx, func(c *connection) (err error) {
 		now := s.now()
-		var err error
-		claimed, err = collect(ctx, c, "tasks.claimable", scanTask, now.UnixMicro(), limit)
+		ended, err := c.leases.ended(c, now, limit)
 		if err != nil {
 			return err
 		}
-		for i := range claimed {
-			claimed[i].LeaseID, claimed[i].LeasedUntil = lease, now.Add(duration).Truncate(time.Microsecond)
+		defer func() { c.leases.rememberAll(ended) }() // those that are claimed have their new lease then
+		due, err := collect(ctx, c, "tasks.due", scanTask, now.UnixMicro(), limit)
+		if err != nil {
+			return err
 		}
-		return put(c, "tasks.lease", claimed, func(a *args, t checkout.Task) {
-			a.id(t.ID)
-			a.id(t.LeaseID)
-			a.time(t.LeasedUntil)
-		})
+		claimed = oldest(append(due, ended...), limit)
+		until := now.Add(duration).Truncate(time.Microsecond)
+		for i := range claimed {
+			claimed[i].LeaseID, claimed[i].LeasedUntil = lease, until
+		}
+		c.leases.rememberAll(claimed)
+		return put(c, "tasks.lease", claimed, bindLease)
 	})
 	if err != nil {
 		return nil, err
 	}
 	return claimed, nil
+}
+
+func oldest(tasks []checkout.Task, limit int) []checkout.Task {
+	slices.SortFunc(tasks, func(a, b checkout.Task) int {
+		return cmp.Or(a.DueAt.Compare(b.DueAt), a.ID.Compare(b.ID))
+	})
+	return tasks[:min(limit, len(tasks))]
+}
+
+func bindLease(s *statement, t checkout.Task) {
+	s.id(t.LeaseID)
+	s.time(t.LeasedUntil)
+	s.id(t.ID)
 }
 
 // ReleaseTask gives a leased task back.
@@ -44,7 +62,7 @@ func (s *Store) ReleaseTask(ctx context.Context, id, lease checkout.ID) error {
 
 // DueHolds names sessions whose hold's time is over, oldest first.
 func (s *Store) DueHolds(ctx context.Context, limit int) ([]string, error) {
-	return rows(ctx, s, "holds.due", scanValue[string], s.now().UnixMicro(), limit)
+	return rows(ctx, s, "holds.due", scanText, s.now().UnixMicro(), limit)
 }
 
 // DueOrders names orders whose open hold ended after since, oldest first.
@@ -54,20 +72,17 @@ func (s *Store) DueOrders(ctx context.Context, since time.Time, limit int) (due 
 	return due, now, err
 }
 
-func scanDue(r row) (d store.DueOrder, err error) {
-	err = r.Scan(idTo(&d.ID), timeTo(&d.ExpiresAt))
-	return d, err
-}
+func scanDue(r *row) store.DueOrder { return store.DueOrder{ID: r.id(), ExpiresAt: r.time()} }
 
 // PurgeAnswers removes kept answers from before a time.
 func (s *Store) PurgeAnswers(ctx context.Context, before time.Time, limit int) (int, error) {
-	var removed int64
+	var removed int
 	err := s.alone(ctx, func(c *connection) error {
 		var err error
 		removed, err = c.exec("idempotency_keys.purge", before.UnixMicro(), limit)
 		return err
 	})
-	return int(removed), err
+	return removed, err
 }
 
 // Secret returns the secret of a name, which is fresh where none was kept.
@@ -77,7 +92,7 @@ func (s *Store) Secret(ctx context.Context, name string, fresh []byte) ([]byte, 
 		if _, err := c.exec("settings.insert", name, fresh); err != nil {
 			return err
 		}
-		kept, err := collect(ctx, c, "settings.by_name", scanValue[[]byte], name)
+		kept, err := collect(ctx, c, "settings.by_name", scanBlob, name)
 		secret, err = single(kept, err, "secret")
 		return err
 	})

@@ -35,7 +35,7 @@ func (t *tx) start(ctx context.Context) (err error) {
 	if t.conn != nil {
 		return ctx.Err()
 	}
-	t.conn, err = t.store.writer.begin(ctx, "BEGIN IMMEDIATE")
+	t.conn, err = t.store.writer.begin(ctx, "begin immediate")
 	return err
 }
 
@@ -61,8 +61,12 @@ func (t *tx) Commit(ctx context.Context, save *store.Save) error {
 	if err := t.start(ctx); err != nil {
 		return err
 	}
-	err := write(t.conn, save)
+	err := store.ErrOwned
+	if save.Owner == t.store.owner {
+		err = write(t.conn, save)
+	}
 	if err != nil {
+		t.conn.numbers = numbers{} // those of new rows are as if never given
 		err = errors.Join(err, t.Rollback(ctx))
 	} else {
 		err = t.store.writer.commit(t.end())
@@ -88,7 +92,7 @@ func (s *Store) alone(ctx context.Context, f func(*connection) error) error {
 	if err := s.mayWrite(ctx); err != nil {
 		return err
 	}
-	c, err := s.writer.begin(ctx, "BEGIN IMMEDIATE")
+	c, err := s.writer.begin(ctx, "begin immediate")
 	if err != nil {
 		return err
 	}
@@ -105,17 +109,40 @@ func (s *Store) mayWrite(ctx context.Context) error {
 	return s.check(ctx)
 }
 
+// Own gives the rows to one owner, or back to everybody. The file is this
+// process's alone, so that memory is the place to remember it. It takes its turn
+// as a writer: commits under way come first.
+func (s *Store) Own(ctx context.Context, owner checkout.ID) (position int64, err error) {
+	err = s.alone(ctx, func(c *connection) error {
+		s.owner = owner
+		position, err = count(c, "events", 0)
+		return err
+	})
+	return position, err
+}
+
+// Read loads rows beside the writer.
+func (s *Store) Read(ctx context.Context, keys saga.Keys, state *saga.State) (err error) {
+	v, err := s.openView(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, v.close()) }()
+	state.Now = s.now()
+	return load(context.WithoutCancel(ctx), v.connection, keys, state)
+}
+
 // Fence resolves an unknown commit.
 func (s *Store) Fence(ctx context.Context, batch checkout.ID) (committed bool, err error) {
 	err = s.alone(ctx, func(c *connection) error {
 		if _, err := c.exec("event_log.fence", batch[:]); err != nil {
 			return err
 		}
-		fenced, err := collect(ctx, c, "event_log.fenced", scanValue[bool], batch[:])
+		fenced, err := collect(ctx, c, "event_log.fenced", scanInt, batch[:])
 		if err != nil {
 			return err
 		}
-		committed = !fenced[0]
+		committed = fenced[0] == 0
 		return nil
 	})
 	return committed, err

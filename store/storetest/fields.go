@@ -104,7 +104,7 @@ func paymentFields(t *testing.T, s store.Store) {
 	changed := filled[checkout.Payment](t)
 	keep(t, &changed, &p, fixed...)
 	changed.RefundCommitted = 1
-	changed.ManualCapture, changed.Closable, changed.Unknown = false, false, false
+	changed.ManualCapture, changed.Closable, changed.FindByRef, changed.Unknown = false, false, false, false
 	changed.Closing, changed.Superseded, changed.Extra = false, false, false
 	commit(t, s, store.Save{Payments: []checkout.Payment{changed}})
 	o.Payments[0] = changed
@@ -248,6 +248,7 @@ func webhookFields(t *testing.T, s store.Store) {
 		require.Equal(want, read)
 	}
 	w, empty := filled[checkout.WebhookRecord](t), newWebhook("evt_0")
+	w.Event.Payment.OrderID = checkout.ID{} // it is not kept
 	commit(t, s, store.Save{NewWebhooks: []*checkout.WebhookRecord{&w, empty}})
 	check(&w)
 	check(empty)

@@ -161,6 +161,7 @@ func findPayment(t *testing.T, s store.Store) {
 	a, b, nameless := newPayment(o), newPayment(o), newPayment(o)
 	a.GatewayRef, a.ChargeID = "cs_a", "ch_a"
 	b.GatewayRef = "cs_b"
+	a.FindByRef, b.FindByRef = true, true
 	commit(t, s, store.Save{NewOrders: []*checkout.Order{o}, NewPayments: []checkout.Payment{a, b, nameless}})
 	for name, test := range map[string]struct {
 		ref  store.PaymentRef

@@ -37,7 +37,11 @@ type wrong func(*testing.T, world) store.Save
 
 // testRefusals checks each constraint: the last guard against a wrong decision.
 func testRefusals(t *testing.T, h Harness) {
-	for _, group := range []map[string]wrong{wrongAmounts(), wrongOwners(), wrongDoubles(), wrongReferences()} {
+	groups := []map[string]wrong{wrongAmounts(), wrongOwners(), wrongDoubles(), wrongReferences()}
+	if !h.ByCounter {
+		groups = append(groups, wrongNumbers())
+	}
+	for _, group := range groups {
 		for name, batch := range group {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -102,6 +106,11 @@ func wrongOwners() map[string]wrong {
 			p.IdempotencyKey = w.payment.IdempotencyKey
 			return store.Save{NewPayments: []checkout.Payment{p}}
 		},
+	}
+}
+
+func wrongNumbers() map[string]wrong {
+	return map[string]wrong{
 		"invoice number twice": func(t *testing.T, w world) store.Save {
 			w.order.InvoiceSeries, w.order.InvoiceSeq = "2026", 4
 			commit(t, w, store.Save{Orders: []*checkout.Order{w.order}})

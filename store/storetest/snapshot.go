@@ -25,6 +25,9 @@ func openSnapshot(t *testing.T, s store.Store) store.Snapshot {
 
 func testSnapshot(t *testing.T, h Harness) {
 	t.Run("pages", func(t *testing.T) { t.Parallel(); snapshotPages(t, h.Open(t)) })
+	t.Run("held", func(t *testing.T) { t.Parallel(); snapshotHeld(t, h.Open(t)) })
+	t.Run("find", func(t *testing.T) { t.Parallel(); snapshotFind(t, h.Open(t)) })
+	t.Run("find nothing", func(t *testing.T) { t.Parallel(); snapshotFindNothing(t, h.Open(t)) })
 	t.Run("one moment", func(t *testing.T) { t.Parallel(); oneMoment(t, h.Open(t)) })
 	t.Run("while others write", func(t *testing.T) { t.Parallel(); whileOthersWrite(t, h.handles(t)) })
 }
@@ -63,7 +66,108 @@ func snapshotPages(t *testing.T, s store.Store) {
 	require.Equal(t, orders, walk(t, 5, checkout.ID{}, func(o *checkout.Order) checkout.ID { return o.ID }, snap.Orders))
 	require.Equal(t, save.Tasks, walk(t, 4, checkout.ID{}, func(task checkout.Task) checkout.ID { return task.ID }, snap.Tasks))
 	require.Equal(t, save.NewWebhooks, walk(t, 9, checkout.ID{}, func(w *checkout.WebhookRecord) checkout.ID { return w.ID }, snap.Webhooks))
-	require.Len(t, wholeLog(t, s), 3)
+	log := wholeLog(t, s)
+	require.Len(t, log, 3)
+	for i := range log {
+		log[i].Events = nil
+	}
+	require.Equal(t, log, walk(t, 2, int64(0), func(e checkout.LogEntry) int64 { return e.Position }, snap.Batches))
+	last, err := snap.Last(bounded(t))
+	require.NoError(t, err)
+	require.Equal(t, store.LastKeys{
+		Cart: save.NewCarts[8].ID, Order: orders[11].ID, Task: save.Tasks[8].ID, Webhook: save.NewWebhooks[8].ID, Session: "s8",
+	}, last)
+}
+
+// snapshotHeld sums what sessions hold: the same as others, several things, what
+// needs quotes, and nothing.
+func snapshotHeld(t *testing.T, s store.Store) {
+	key := func(sku, warehouse string) checkout.StockKey {
+		return checkout.StockKey{SKU: sku, Warehouse: warehouse}
+	}
+	var save store.Save
+	want := map[checkout.StockKey]int64{}
+	hold := func(keys ...checkout.StockKey) {
+		h := newHold(fmt.Sprintf("s%d", len(save.NewHolds)))
+		h.Allocations = nil
+		for i, k := range keys {
+			h.Allocations = append(h.Allocations, checkout.Allocation{SKU: k.SKU, Warehouse: k.Warehouse, Qty: int64(i + 2)})
+			want[k] += int64(i + 2)
+		}
+		save.NewHolds = append(save.NewHolds, h)
+	}
+	for range 3 {
+		hold(key("A", "main"))
+		hold(key("a", "main"), key("A", "main"), key("A", "east"))
+	}
+	hold(key("‘ü’\"\\", "w\"1"), key("B", "main"))
+	hold()
+	commit(t, s, save)
+
+	snap := openSnapshot(t, s)
+	held, err := snap.Held(bounded(t))
+	require.NoError(t, err)
+	require.Equal(t, want, held)
+}
+
+// snapshotFind looks everything up by every key that there is, beside a key of
+// nothing.
+func snapshotFind(t *testing.T, s store.Store) {
+	orders := someOrders(t, s)
+	cart, event := newCart(), newWebhook("evt")
+	commit(t, s, store.Save{NewCarts: []*checkout.Cart{cart, newCart()}, NewWebhooks: []*checkout.WebhookRecord{event, newWebhook("other")}})
+	task, asked, another := newTask(epoch), newTask(epoch), newTask(epoch)
+	asked.Attention, another.Attention = true, true
+	quiet := newTask(epoch)
+	quiet.OrderID = asked.OrderID
+	paid := newPayment(orders[1])
+	paid.Status, paid.Captured, paid.ChargeID = checkout.PaymentSucceeded, paid.Amount, "ch_1"
+	batch := newID(epoch)
+	commit(t, s, store.Save{
+		BatchID: batch, Tasks: []checkout.Task{task, asked, another, quiet}, NewPayments: []checkout.Payment{paid},
+		Events: []checkout.Event{{OrderID: orders[1].ID, Seq: 1, Type: "payment.succeeded", At: epoch}},
+	})
+
+	nobody := newID(epoch)
+	found, err := openSnapshot(t, s).Find(bounded(t), store.FindKeys{
+		Orders: []checkout.ID{orders[0].ID, nobody, orders[1].ID}, Carts: []checkout.ID{cart.ID, nobody}, Tasks: []checkout.ID{task.ID, nobody},
+		Attended: []checkout.ID{asked.OrderID, nobody}, Webhooks: []checkout.ID{event.ID, nobody}, Batches: []checkout.ID{batch, nobody},
+		Charges: []store.ChargeKey{{Gateway: "stripe", ChargeID: "ch_1"}, {Gateway: "stripe", ChargeID: "ch_2"}, {Gateway: "manual", ChargeID: "ch_1"}},
+		Events:  []checkout.WebhookKey{{Gateway: "stripe", Key: "evt"}, {Gateway: "stripe", Key: "ch_1"}},
+	})
+	require.NoError(t, err)
+	first, second := orders[0].Clone(), orders[1].Clone()
+	first.Details, second.Details = nil, nil
+	second.Payments = []checkout.Payment{paid}
+	require.Len(t, found.Batches, 1)
+	require.Len(t, found.Batches[0].Events, 1)
+	require.Positive(t, found.Batches[0].Position)
+	require.Equal(t, batch, found.Batches[0].BatchID)
+	found.Batches = nil
+	slices.SortFunc(found.Orders, func(a, b *checkout.Order) int { return a.ID.Compare(b.ID) })
+	slices.SortFunc(found.Tasks, func(a, b checkout.Task) int { return a.ID.Compare(b.ID) })
+	require.Equal(t, store.Found{
+		Orders: []*checkout.Order{first, second}, Carts: []*checkout.Cart{cart}, Tasks: []checkout.Task{task, asked},
+		Webhooks: []*checkout.WebhookRecord{event},
+		Charges:  []store.Charged{{ChargeKey: store.ChargeKey{Gateway: "stripe", ChargeID: "ch_1"}, Payment: paid.ID}},
+		Events:   []store.Stored{{WebhookKey: checkout.WebhookKey{Gateway: "stripe", Key: "evt"}, ID: event.ID}},
+	}, found)
+}
+
+// snapshotFindNothing asks for nothing, and asks an empty store.
+func snapshotFindNothing(t *testing.T, s store.Store) {
+	snap, nobody := openSnapshot(t, s), []checkout.ID{newID(epoch)}
+	for _, keys := range []store.FindKeys{{}, {
+		Orders: nobody, Carts: nobody, Tasks: nobody, Attended: nobody, Webhooks: nobody, Batches: nobody,
+		Charges: []store.ChargeKey{{Gateway: "stripe", ChargeID: "ch_1"}}, Events: []checkout.WebhookKey{{Gateway: "stripe", Key: "evt"}},
+	}} {
+		found, err := snap.Find(bounded(t), keys)
+		require.NoError(t, err)
+		require.Equal(t, store.Found{}, found)
+	}
+	last, err := snap.Last(bounded(t))
+	require.NoError(t, err)
+	require.Equal(t, store.LastKeys{}, last)
 }
 
 // oneMoment checks that a snapshot sees nothing of what comes after it.
@@ -93,11 +197,19 @@ func oneMoment(t *testing.T, s store.Store) {
 	entries, err := snap.Log(ctx, 0, 10)
 	require.NoError(t, err)
 	require.Len(t, entries, 1)
+	found, err := snap.Find(ctx, store.FindKeys{Orders: []checkout.ID{o.ID}})
+	require.NoError(t, err)
+	require.Equal(t, checkout.OrderPending, found.Orders[0].Status)
+	require.Empty(t, found.Orders[0].Payments)
+	last, err := snap.Last(ctx)
+	require.NoError(t, err)
+	require.Equal(t, store.LastKeys{Order: o.ID}, last)
 	for name, count := range map[string]func() (int, error){
 		"holds":    func() (int, error) { rows, err := snap.Holds(ctx, "", 10); return len(rows), err },
 		"carts":    func() (int, error) { rows, err := snap.Carts(ctx, checkout.ID{}, 10); return len(rows), err },
 		"tasks":    func() (int, error) { rows, err := snap.Tasks(ctx, checkout.ID{}, 10); return len(rows), err },
 		"webhooks": func() (int, error) { rows, err := snap.Webhooks(ctx, checkout.ID{}, 10); return len(rows), err },
+		"held":     func() (int, error) { held, err := snap.Held(ctx); return len(held), err },
 		"adjusted": func() (int, error) { rows, err := snap.Adjusted(ctx, checkout.StockKey{}, 10); return len(rows), err },
 	} {
 		n, err := count()

@@ -24,6 +24,9 @@ type Harness struct {
 	// Concurrent tells that several transactions are at work at once; else they
 	// take turns, from the first Load to the end.
 	Concurrent bool
+	// ByCounter tells that only the lock of a series' counter keeps an invoice
+	// number from being given twice: there is no constraint behind it.
+	ByCounter bool
 }
 
 // Run runs the suite.
@@ -37,6 +40,7 @@ func Run(t *testing.T, h Harness) {
 		{"EveryField", testEveryField},
 		{"Load", testLoad},
 		{"Transaction", testTransaction},
+		{"Own", testOwn},
 		{"Refusals", testRefusals},
 		{"NaturalKeys", testNaturalKeys},
 		{"Concurrency", testConcurrency},

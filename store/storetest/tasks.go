@@ -21,6 +21,7 @@ func testTasks(t *testing.T, h Harness) {
 	t.Run("drop", func(t *testing.T) { t.Parallel(); dropTasks(t, h.Open(t)) })
 	t.Run("never twice", func(t *testing.T) { t.Parallel(); claimNeverTwice(t, h.handles(t)) })
 	t.Run("attention", func(t *testing.T) { t.Parallel(); attention(t, h.Open(t)) })
+	t.Run("of a payment", func(t *testing.T) { t.Parallel(); testPaymentTasks(t, h) })
 }
 
 func taskIDs(tasks []checkout.Task) []checkout.ID {

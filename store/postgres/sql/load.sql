@@ -7,13 +7,21 @@
 select clock_timestamp();
 
 -- name: load_orders
-select order_id, cart_id, created_at, amount, currency, user_id, hold_expires_at, updated_at,
-       event_seq, invoice_seq, confirmed_at, closing_since, secured_by, hold_extended, superseded, restocked,
-       status, hold_status, cancel_reason, invoice_series, log, allocations
+select order_id, cart_id, created_at, amount, currency, user_id, hold_expires_at, updated_at, confirmed_at,
+       closing_since, invoice_seq, event_seq, status, hold_status, hold_extended, superseded, restocked,
+       secured_by, cancel_reason, invoice_series, log, allocations
 from orders
 where order_id = any($1::uuid[])
 order by order_id
 for update;
+
+-- name: load_payments
+-- Children are read once their orders are locked: a lock that was waited for shows
+-- later rows of its own table only.
+select * from payments where order_id = any($1::uuid[]) order by attempt, payment_id;
+
+-- name: load_refunds
+select * from refunds where order_id = any($1::uuid[]) order by created_at, refund_id;
 
 -- name: load_carts
 select cart_id, created_at, updated_at, currency, last_order, items, coupons, shipping_address
@@ -42,11 +50,11 @@ from customers
 where user_id = any($1::text[]);
 
 -- name: load_answers
-select k.scope, k.key, k.request_hash, k.status::bigint, k.body, k.created_at
-from unnest($1::text[], $2::text[]) as u (scope, key)
-join idempotency_keys k on k.scope = u.scope and k.key = u.key;
+select key_id, request_hash, status, body, order_id, created_at
+from idempotency_keys
+where key_id = any($1::uuid[]);
 
 -- name: load_webhooks
-select w.webhook_id, w.order_id, w.received_at, w.applied_at, w.status, w.gateway, w.event_key, w.event
+select w.*
 from unnest($1::text[], $2::text[]) as u (gateway, event_key)
 join webhook_events w on w.gateway = u.gateway and w.event_key = u.event_key;

@@ -1,41 +1,33 @@
 -- Queries. They lock nothing.
 
 -- name: read_orders
-select order_id, cart_id, created_at, amount, currency, user_id, hold_expires_at, updated_at,
-       event_seq, invoice_seq, confirmed_at, closing_since, secured_by, hold_extended, superseded, restocked,
-       status, hold_status, cancel_reason, invoice_series, log, allocations, details
-from orders
+-- Orders with their children as lists of rows: one statement sees one moment.
+select order_id, cart_id, created_at, amount, currency, user_id, hold_expires_at, updated_at, confirmed_at,
+       closing_since, invoice_seq, event_seq, status, hold_status, hold_extended, superseded, restocked,
+       secured_by, cancel_reason, invoice_series, log, allocations,
+       array(select p from payments p where p.order_id = o.order_id),
+       array(select r from refunds r where r.order_id = o.order_id)
+from orders o
 where order_id = any($1::uuid[]);
 
--- name: read_items
-select order_id, sku, name, tax_code, qty::bigint, unit_price, discount, tax, total
-from order_items
-where order_id = any($1::uuid[])
-order by order_id, line_no;
-
--- name: read_payments
-select payment_id, order_id, created_at, attempt, amount, currency, gateway, method,
-       idempotency_key, request_hash, updated_at, captured, refund_committed, call_no, look_ups,
-       looked_up_at, action_expires, closable, unknown, closing, superseded, extra, manual_capture,
-       captured_currency, status, gateway_txn_id, gateway_ref, token, return_url, failure_code, failure_message, action
-from payments
-where order_id = any($1::uuid[])
-order by attempt, payment_id;
-
--- name: read_refunds
-select refund_id, order_id, payment_id, created_at, amount, currency, origin,
-       updated_at, call_no, restock, status, reason, gateway_ref, failure_code, failure_message
-from refunds
-where order_id = any($1::uuid[])
-order by created_at, refund_id;
+-- name: read_whole_orders
+-- The same with the snapshots of their checkouts.
+select order_id, cart_id, created_at, amount, currency, user_id, hold_expires_at, updated_at, confirmed_at,
+       closing_since, invoice_seq, event_seq, status, hold_status, hold_extended, superseded, restocked,
+       secured_by, cancel_reason, invoice_series, log, allocations,
+       array(select p from payments p where p.order_id = o.order_id),
+       array(select r from refunds r where r.order_id = o.order_id),
+       details
+from orders o
+where order_id = any($1::uuid[]);
 
 -- name: list_orders
 -- Ids begin with the time of their making; the exact bounds are on created_at.
 select order_id
 from orders
 where order_id > $1::uuid and order_id < $2::uuid
-  and ($3::text is null or status = $3)
-  and ($4::text is null or details -> 'customer' ->> 'email' = $4)
+  and ($3::text is null or status::text = $3)
+  and ($4::text is null or details -> 'customer' ->> 0 = $4)
   and ($5::timestamptz is null or created_at >= $5)
   and ($6::timestamptz is null or created_at < $6)
 order by order_id desc
@@ -46,15 +38,15 @@ select order_id
 from orders
 where user_id = $8::text
   and order_id > $1::uuid and order_id < $2::uuid
-  and ($3::text is null or status = $3)
-  and ($4::text is null or details -> 'customer' ->> 'email' = $4)
+  and ($3::text is null or status::text = $3)
+  and ($4::text is null or details -> 'customer' ->> 0 = $4)
   and ($5::timestamptz is null or created_at >= $5)
   and ($6::timestamptz is null or created_at < $6)
 order by order_id desc
 limit $7::bigint;
 
--- name: find_payment_by_id
-select order_id, payment_id from payments where payment_id = $1::uuid;
+-- name: find_payments_by_id
+select order_id, payment_id from payments where payment_id = any($1::uuid[]);
 
 -- name: find_payment_by_charge
 select p.order_id, p.payment_id
@@ -117,7 +109,11 @@ order by position;
 -- name: read_task
 select task_id, order_id, due_at, created_at, attempts, lease_id, leased_until, attention, kind, last_error
 from tasks
-where task_id = $1::uuid;
+where task_id = $1::uuid
+union all
+select payment_id, order_id, task_due_at, created_at, 0, task_lease, task_leased_until, false, task_kind, null
+from payments
+where payment_id = $1::uuid and task_kind is not null;
 
 -- name: list_attention
 select task_id, order_id, due_at, created_at, attempts, lease_id, leased_until, attention, kind, last_error
@@ -127,6 +123,6 @@ order by task_id
 limit $2::bigint;
 
 -- name: read_webhook
-select webhook_id, order_id, received_at, applied_at, status, gateway, event_key, event
+select *
 from webhook_events
 where webhook_id = $1::uuid;

@@ -1,11 +1,70 @@
 -- What runs in a transaction of its own.
 
+-- name: row_types
+-- The types of the tables' rows and, in order, of their columns.
+select c.relname::text, c.reltype::bigint, t.typarray::bigint, a.atttypid::bigint
+from pg_class c
+join pg_type t on t.oid = c.reltype
+join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p')
+order by c.relname, a.attnum;
+
+-- name: own
+update counters set owner = $1::uuid where name = 'events' returning value;
+
 -- name: fence
 -- Waits for a transaction that holds the same id until that one has ended.
 insert into event_log (batch_id, fenced) values ($1::uuid, true) on conflict (batch_id) do nothing;
 
 -- name: is_fenced
 select fenced from event_log where batch_id = $1::uuid;
+
+-- name: wake_tasks
+-- Moves the tasks of payments that are due into tasks. Those that a commit is about
+-- to change are left for the next time, with their reminder. The lateral queries
+-- cannot be turned into a walk of all payments.
+with due as (
+    select ctid as place, remind_at, payments
+    from task_reminders
+    where remind_at <= now()
+    order by remind_at
+    limit $1::bigint
+    for update skip locked
+), owed as (
+    select due.place, d.payment_id
+    from due
+    cross join unnest(due.payments) as d (payment_id)
+    cross join lateral (
+        select
+        from payments p
+        where p.payment_id = d.payment_id and p.task_kind is not null
+          and greatest(p.task_due_at, p.task_leased_until) <= due.remind_at
+        offset 0
+    ) as still
+), locked as (
+    select l.*
+    from (select distinct payment_id from owed order by payment_id) as o
+    cross join lateral (
+        select p.payment_id, p.order_id, p.task_due_at, p.created_at, p.task_kind, p.task_lease, p.task_leased_until
+        from payments p
+        where p.payment_id = o.payment_id and p.task_kind is not null
+          and greatest(p.task_due_at, p.task_leased_until) <= now()
+        for update skip locked
+    ) as l
+), moved as (
+    insert into tasks (task_id, order_id, due_at, created_at, attempts, kind, attention, lease_id, leased_until)
+    select payment_id, order_id, task_due_at, created_at, 0, task_kind, false, task_lease, task_leased_until
+    from locked
+), cleared as (
+    update payments p
+    set task_kind = null
+    from locked
+    where p.payment_id = locked.payment_id
+)
+delete from task_reminders
+where ctid = any(array(
+    select place from due
+    where place not in (select place from owed where payment_id not in (select payment_id from locked))));
 
 -- name: claim_tasks
 with due as (
@@ -27,6 +86,21 @@ from claimed
 order by due_at, task_id;
 
 -- name: release_task
+with owed as (
+    select payment_id, order_id, task_due_at, created_at, task_kind
+    from payments
+    where payment_id = $1::uuid and task_lease = $2::uuid and task_kind is not null
+    for update
+), moved as (
+    insert into tasks (task_id, order_id, due_at, created_at, attempts, kind, attention)
+    select payment_id, order_id, task_due_at, created_at, 0, task_kind, false
+    from owed
+), cleared as (
+    update payments p
+    set task_kind = null
+    from owed
+    where p.payment_id = owed.payment_id
+)
 update tasks set lease_id = null, leased_until = null where task_id = $1::uuid and lease_id = $2::uuid;
 
 -- name: due_holds

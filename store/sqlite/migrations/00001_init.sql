@@ -41,7 +41,7 @@ CREATE TABLE products (
 ) STRICT;
 
 CREATE TABLE carts (
-    cart_id          BLOB PRIMARY KEY CHECK (length(cart_id) = 16),
+    cart_id          BLOB PRIMARY KEY,
     currency         TEXT NOT NULL,
     items            TEXT NOT NULL,
     shipping_address TEXT,
@@ -52,51 +52,55 @@ CREATE TABLE carts (
 ) STRICT;
 
 CREATE TABLE orders (
-    order_id        BLOB PRIMARY KEY CHECK (length(order_id) = 16),
-    user_id         TEXT REFERENCES customers (user_id),
-    status          TEXT NOT NULL CHECK (status IN ('PENDING', 'AWAITING_PAYMENT', 'CONFIRMED', 'PARTIALLY_REFUNDED', 'REFUNDED', 'EXPIRED', 'CANCELLED')),
+    order_no        INTEGER PRIMARY KEY,
+    order_id        BLOB NOT NULL UNIQUE,
+    live_cart_id    BLOB, -- the cart while this is its one live order
+    hold_expires_at INTEGER,
+    status          TEXT NOT NULL CHECK (status = 'PENDING' OR status = 'AWAITING_PAYMENT' OR status = 'CONFIRMED' OR status = 'PARTIALLY_REFUNDED'
+                                         OR status = 'REFUNDED' OR status = 'EXPIRED' OR status = 'CANCELLED'),
+    hold_status     TEXT NOT NULL CHECK (hold_status = 'OPEN' OR hold_status = 'CLAIMED' OR hold_status = 'RELEASED' OR hold_status = 'EXPIRED'),
+    flags           INTEGER NOT NULL, -- 1 hold extended, 2 superseded, 4 restocked
     amount          INTEGER NOT NULL CHECK (amount >= 0),
     currency        TEXT NOT NULL,
-    created_at      INTEGER NOT NULL,
-    email           TEXT NOT NULL,
+    user_id         TEXT REFERENCES customers (user_id),
     cart_id         BLOB,
-    live_cart_id    BLOB, -- the cart while this is its one live order
-    hold_status     TEXT NOT NULL CHECK (hold_status IN ('OPEN', 'CLAIMED', 'RELEASED', 'EXPIRED')),
-    hold_expires_at INTEGER,
-    hold_extended   INTEGER NOT NULL,
-    allocations     TEXT NOT NULL,
-    secured_by      BLOB,
-    superseded      INTEGER NOT NULL,
-    closing_since   INTEGER,
-    restocked       INTEGER NOT NULL,
-    cancel_reason   TEXT NOT NULL,
-    invoice_series  TEXT NOT NULL,
-    invoice_seq     INTEGER,
+    email           TEXT NOT NULL,
+    allocations     TEXT,
     event_seq       INTEGER NOT NULL,
     log             BLOB NOT NULL, -- ids of event_log, 16 bytes each
+    secured_by      BLOB,
+    invoice_series  TEXT,
+    invoice_seq     INTEGER,
+    created_at      INTEGER NOT NULL,
     updated_at      INTEGER NOT NULL,
     confirmed_at    INTEGER,
-    details         TEXT NOT NULL -- written once; a table of its own was no faster
+    seldom          TEXT -- what few orders have
 ) STRICT;
 CREATE UNIQUE INDEX orders_live_cart ON orders (live_cart_id) WHERE live_cart_id IS NOT NULL;
-CREATE UNIQUE INDEX orders_invoice ON orders (invoice_series, invoice_seq) WHERE invoice_seq IS NOT NULL;
 CREATE INDEX orders_hold_expires ON orders (hold_expires_at);
 CREATE INDEX orders_user ON orders (user_id, order_id) WHERE user_id IS NOT NULL;
 
-CREATE TABLE order_items (
-    order_id   BLOB NOT NULL REFERENCES orders (order_id),
-    line_no    INTEGER NOT NULL,
-    sku        TEXT NOT NULL,
-    qty        INTEGER NOT NULL CHECK (qty > 0),
-    name       TEXT NOT NULL,
-    unit_price INTEGER NOT NULL,
-    discount   INTEGER NOT NULL,
-    tax        INTEGER NOT NULL,
-    total      INTEGER NOT NULL,
-    PRIMARY KEY (order_id, line_no)
-) STRICT, WITHOUT ROWID;
+CREATE TABLE order_details (
+    order_no INTEGER PRIMARY KEY,
+    details  TEXT NOT NULL
+) STRICT;
+
+CREATE VIEW order_items AS
+SELECT o.order_id,
+       l.key + 1            AS line_no,
+       l.value ->> 'sku'        AS sku,
+       l.value ->> 'qty'        AS qty,
+       l.value ->> 'name'       AS name,
+       l.value ->> 'unit_price' AS unit_price,
+       l.value ->> 'discount'   AS discount,
+       l.value ->> 'tax'        AS tax,
+       l.value ->> 'total'      AS total
+FROM orders o
+JOIN order_details d ON d.order_no = o.order_no,
+     json_each(d.details, '$.quote.lines') l;
 
 CREATE TABLE inventory (
+    level_no      INTEGER PRIMARY KEY,
     sku           TEXT NOT NULL,
     warehouse     TEXT NOT NULL,
     available_qty INTEGER NOT NULL CHECK (available_qty >= 0),
@@ -104,8 +108,8 @@ CREATE TABLE inventory (
     received_qty  INTEGER NOT NULL,
     deducted_qty  INTEGER NOT NULL CHECK (deducted_qty >= 0),
     restocked_qty INTEGER NOT NULL CHECK (restocked_qty >= 0),
-    PRIMARY KEY (sku, warehouse)
-) STRICT, WITHOUT ROWID;
+    UNIQUE (sku, warehouse)
+) STRICT;
 
 CREATE TABLE stock_adjustments (
     adjustment_id BLOB NOT NULL,
@@ -119,49 +123,39 @@ CREATE TABLE stock_adjustments (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE payments (
-    payment_id        BLOB PRIMARY KEY CHECK (length(payment_id) = 16),
+    payment_no        INTEGER PRIMARY KEY,
+    payment_id        BLOB NOT NULL UNIQUE,
     order_id          BLOB NOT NULL REFERENCES orders (order_id),
-    status            TEXT NOT NULL CHECK (status IN ('INITIATED', 'PENDING', 'AUTHORIZED', 'SUCCEEDED', 'FAILED', 'VOIDED')),
+    gateway           TEXT NOT NULL,
     gateway_txn_id    TEXT, -- the charge, NULL until known
     gateway_ref       TEXT, -- the session or the gateway's order, NULL until known
+    status            TEXT NOT NULL CHECK (status = 'INITIATED' OR status = 'PENDING' OR status = 'AUTHORIZED' OR status = 'SUCCEEDED'
+                                           OR status = 'FAILED' OR status = 'VOIDED'),
+    flags             INTEGER NOT NULL, -- 1 find by ref, 2 manual capture, 4 closable, 8 unknown, 16 closing, 32 superseded, 64 extra
     attempt           INTEGER NOT NULL,
-    gateway           TEXT NOT NULL,
     method            TEXT NOT NULL,
     amount            INTEGER NOT NULL CHECK (amount >= 0),
     currency          TEXT NOT NULL,
     captured          INTEGER NOT NULL CHECK (captured >= 0),
-    captured_currency TEXT NOT NULL,
-    refund_committed  INTEGER NOT NULL,
+    refund_committed  INTEGER NOT NULL CHECK (refund_committed BETWEEN 0 AND captured),
     idempotency_key   TEXT,
     request_hash      TEXT NOT NULL,
-    token             TEXT NOT NULL,
-    return_url        TEXT NOT NULL,
-    manual_capture    INTEGER NOT NULL,
-    closable          INTEGER NOT NULL,
-    call_no           INTEGER NOT NULL,
-    unknown           INTEGER NOT NULL,
-    closing           INTEGER NOT NULL,
-    superseded        INTEGER NOT NULL,
-    extra             INTEGER NOT NULL,
+    return_url        TEXT,
     action            TEXT,
-    failure_code      TEXT NOT NULL,
-    failure_message   TEXT NOT NULL,
     action_expires_at INTEGER,
-    look_ups          INTEGER NOT NULL,
-    looked_up_at      INTEGER,
     created_at        INTEGER NOT NULL,
     updated_at        INTEGER NOT NULL,
-    CHECK (refund_committed BETWEEN 0 AND captured)
+    seldom            TEXT -- what few payments have
 ) STRICT;
 CREATE UNIQUE INDEX payments_attempt ON payments (order_id, idempotency_key);
 CREATE UNIQUE INDEX payments_charge ON payments (gateway, gateway_txn_id) WHERE gateway_txn_id IS NOT NULL;
-CREATE INDEX payments_gateway_ref ON payments (gateway_ref, gateway) WHERE gateway_ref IS NOT NULL;
+CREATE INDEX payments_gateway_ref ON payments (gateway_ref, gateway) WHERE flags & 1 AND gateway_ref IS NOT NULL;
 
 CREATE TABLE refunds (
-    refund_id       BLOB PRIMARY KEY CHECK (length(refund_id) = 16),
+    refund_id       BLOB PRIMARY KEY,
     order_id        BLOB NOT NULL REFERENCES orders (order_id),
     payment_id      BLOB NOT NULL REFERENCES payments (payment_id),
-    status          TEXT NOT NULL CHECK (status IN ('PENDING', 'SUCCEEDED', 'FAILED')),
+    status          TEXT NOT NULL CHECK (status = 'PENDING' OR status = 'SUCCEEDED' OR status = 'FAILED'),
     amount          INTEGER NOT NULL CHECK (amount >= 0),
     currency        TEXT NOT NULL,
     gateway_ref     TEXT,
@@ -169,8 +163,8 @@ CREATE TABLE refunds (
     reason          TEXT NOT NULL,
     restock         INTEGER NOT NULL,
     call_no         INTEGER NOT NULL,
-    failure_code    TEXT NOT NULL,
-    failure_message TEXT NOT NULL,
+    failure_code    TEXT,
+    failure_message TEXT,
     created_at      INTEGER NOT NULL,
     updated_at      INTEGER NOT NULL
 ) STRICT;
@@ -180,14 +174,14 @@ CREATE INDEX refunds_gateway_ref ON refunds (gateway_ref) WHERE gateway_ref IS N
 CREATE TABLE holds (
     session_id  TEXT PRIMARY KEY,
     hold_id     BLOB NOT NULL,
-    allocations TEXT NOT NULL,
+    allocations TEXT,
     expires_at  INTEGER NOT NULL,
     created_at  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX holds_expires ON holds (expires_at);
 
 CREATE TABLE tasks (
-    task_id      BLOB PRIMARY KEY CHECK (length(task_id) = 16),
+    task_id      BLOB PRIMARY KEY,
     kind         TEXT NOT NULL,
     order_id     BLOB,
     due_at       INTEGER NOT NULL,
@@ -195,17 +189,17 @@ CREATE TABLE tasks (
     lease_id     BLOB,
     leased_until INTEGER,
     attention    INTEGER NOT NULL,
-    last_error   TEXT NOT NULL,
+    last_error   TEXT,
     created_at   INTEGER NOT NULL
-) STRICT;
-CREATE INDEX tasks_due ON tasks (attention, due_at);
+) STRICT, WITHOUT ROWID;
+CREATE INDEX tasks_due ON tasks (attention, due_at) WHERE lease_id IS NULL OR attention = 1;
 
 CREATE TABLE webhook_events (
-    webhook_id  BLOB PRIMARY KEY CHECK (length(webhook_id) = 16),
+    webhook_id  BLOB PRIMARY KEY,
     gateway     TEXT NOT NULL,
     event_key   TEXT NOT NULL,
     event       TEXT NOT NULL,
-    status      TEXT NOT NULL CHECK (status IN ('RECEIVED', 'APPLIED', 'FOREIGN')),
+    status      TEXT NOT NULL CHECK (status = 'APPLIED' OR status = 'RECEIVED' OR status = 'FOREIGN'),
     order_id    BLOB,
     received_at INTEGER NOT NULL,
     applied_at  INTEGER
@@ -215,18 +209,17 @@ CREATE UNIQUE INDEX webhook_events_key ON webhook_events (gateway, event_key);
 -- A table with a rowid: its rows stand in the order of writing, so the oldest
 -- are found without an index on their time.
 CREATE TABLE idempotency_keys (
-    scope        TEXT NOT NULL,
-    key          TEXT NOT NULL,
+    key_hash     BLOB NOT NULL UNIQUE, -- 16 bytes of SHA-256 over scope and key
     request_hash TEXT NOT NULL,
     status       INTEGER NOT NULL,
-    body         BLOB,
     created_at   INTEGER NOT NULL,
-    UNIQUE (scope, key)
+    order_id     BLOB, -- whose answer it is, which is then written anew
+    body         BLOB
 ) STRICT;
 
 -- One row for each committed batch, and for each batch that was fenced out.
 CREATE TABLE event_log (
-    batch_id BLOB PRIMARY KEY CHECK (length(batch_id) = 16),
+    batch_id BLOB PRIMARY KEY,
     position INTEGER UNIQUE, -- NULL where fenced
     events   TEXT NOT NULL,
     fenced   INTEGER NOT NULL
@@ -238,7 +231,7 @@ CREATE TABLE counters (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE api_keys (
-    key_id     BLOB PRIMARY KEY CHECK (length(key_id) = 16),
+    key_id     BLOB PRIMARY KEY,
     scope      TEXT NOT NULL,
     hash       BLOB NOT NULL UNIQUE,
     hint       TEXT NOT NULL,
@@ -276,6 +269,7 @@ GROUP BY sku;
 -- +goose Down
 DROP VIEW inventory_view;
 DROP VIEW orders_view;
+DROP VIEW order_items;
 DROP TABLE settings;
 DROP TABLE api_keys;
 DROP TABLE counters;
@@ -288,7 +282,7 @@ DROP TABLE refunds;
 DROP TABLE payments;
 DROP TABLE stock_adjustments;
 DROP TABLE inventory;
-DROP TABLE order_items;
+DROP TABLE order_details;
 DROP TABLE orders;
 DROP TABLE carts;
 DROP TABLE products;

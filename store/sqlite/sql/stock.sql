@@ -1,57 +1,58 @@
 -- name: inventory.insert
-INSERT INTO inventory (sku, warehouse, available_qty, locked_qty, received_qty, deducted_qty, restocked_qty)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7);
+INSERT INTO inventory (available_qty, locked_qty, received_qty, deducted_qty, restocked_qty, sku, warehouse)
+VALUES (?, ?, ?, ?, ?, ?, ?);
 
 -- name: inventory.update
 UPDATE inventory
-SET available_qty = ?3, locked_qty = ?4, received_qty = ?5, deducted_qty = ?6, restocked_qty = ?7
-WHERE sku = ?1 AND warehouse = ?2;
+SET available_qty = ?, locked_qty = ?, received_qty = ?, deducted_qty = ?, restocked_qty = ?
+WHERE sku = ? AND warehouse = ? AND level_no = ?;
+
+-- name: inventory.number
+SELECT level_no FROM inventory WHERE sku = ? AND warehouse = ?;
 
 -- name: inventory.by_sku
-SELECT i.sku, i.warehouse, i.available_qty, i.locked_qty, i.received_qty, i.deducted_qty, i.restocked_qty
-FROM inventory i
-WHERE i.sku IN (SELECT value FROM json_each(?1))
-ORDER BY i.sku, i.warehouse;
+SELECT sku, warehouse, available_qty, locked_qty, received_qty, deducted_qty, restocked_qty
+FROM inventory
+WHERE sku = ?
+ORDER BY warehouse;
 
 -- name: inventory.after
 SELECT sku, warehouse, available_qty, locked_qty, received_qty, deducted_qty, restocked_qty
 FROM inventory
-WHERE (sku, warehouse) > (?1, ?2)
+WHERE (sku, warehouse) > (?, ?)
 ORDER BY sku, warehouse
-LIMIT ?3;
+LIMIT ?;
 
 -- name: stock_adjustments.insert
 INSERT INTO stock_adjustments (adjustment_id, sku, warehouse, delta, counted, reason, created_at)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7);
+VALUES (?, ?, ?, ?, ?, ?, ?);
 
 -- name: stock_adjustments.sums_after
 SELECT sku, warehouse, sum(delta)
 FROM stock_adjustments
-WHERE (sku, warehouse) > (?1, ?2)
+WHERE (sku, warehouse) > (?, ?)
 GROUP BY sku, warehouse
 ORDER BY sku, warehouse
-LIMIT ?3;
+LIMIT ?;
 
 -- name: holds.insert
-INSERT INTO holds (session_id, hold_id, allocations, expires_at, created_at) VALUES (?1, ?2, ?3, ?4, ?5);
+INSERT INTO holds (hold_id, allocations, expires_at, created_at, session_id) VALUES (?, ?, ?, ?, ?);
 
 -- name: holds.update
-UPDATE holds SET hold_id = ?2, allocations = ?3, expires_at = ?4, created_at = ?5 WHERE session_id = ?1;
+UPDATE holds SET hold_id = ?, allocations = ?, expires_at = ?, created_at = ? WHERE session_id = ?;
 
 -- name: holds.delete
-DELETE FROM holds WHERE session_id = ?1;
+DELETE FROM holds WHERE session_id = ?;
 
 -- name: holds.by_session
-SELECT h.session_id, h.hold_id, h.allocations, h.expires_at, h.created_at
-FROM json_each(?1) k
-CROSS JOIN holds h ON h.session_id = k.value;
+SELECT session_id, hold_id, allocations, expires_at, created_at FROM holds WHERE session_id = ?;
 
 -- name: holds.after
 SELECT session_id, hold_id, allocations, expires_at, created_at
 FROM holds
-WHERE session_id > ?1
+WHERE session_id > ?
 ORDER BY session_id
-LIMIT ?2;
+LIMIT ?;
 
 -- name: holds.due
-SELECT session_id FROM holds WHERE expires_at <= ?1 ORDER BY expires_at, session_id LIMIT ?2;
+SELECT session_id FROM holds WHERE expires_at <= ? ORDER BY expires_at, session_id LIMIT ?;

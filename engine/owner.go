@@ -1,0 +1,96 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"kassa/checkout"
+	"kassa/store"
+)
+
+// ownership says whether this engine is the only one that writes. Then rows stay
+// as it remembers them, and it decides ahead. The database checks it in every
+// commit. An engine that finds another one's name there takes it away: from then
+// on both lock what they read, until one of them tries again.
+type ownership struct {
+	store store.Store
+	id    checkout.ID // this engine's
+	mine  bool
+	lost  atomic.Bool   // a commit was refused: somebody else is at work
+	next  time.Time     // when to try
+	pause time.Duration // from a loss to the next try
+	since time.Time     // when the rows became ours
+
+	position atomic.Int64 // of the event log, after our last commit
+}
+
+// Two engines that are both at work should not take the rows from each other all
+// the time.
+const (
+	firstPause = time.Second
+	lastPause  = time.Minute
+)
+
+// claim tells whether the rows are ours, and takes them where it is time to.
+func (o *ownership) claim(ctx context.Context) bool {
+	o.settle()
+	if o.mine || time.Now().Before(o.next) {
+		return o.mine
+	}
+	position, err := o.store.Own(ctx, o.id)
+	if err != nil {
+		o.next = time.Now().Add(firstPause)
+		return false
+	}
+	o.position.Store(position)
+	o.mine, o.since = true, time.Now()
+	return true
+}
+
+// settle takes note of a loss.
+func (o *ownership) settle() {
+	if !o.lost.Swap(false) {
+		return
+	}
+	now := time.Now()
+	o.pause = min(max(2*o.pause, firstPause), lastPause)
+	if o.mine && now.Sub(o.since) > lastPause {
+		o.pause = firstPause
+	}
+	o.mine, o.next = false, now.Add(o.pause)
+}
+
+// name is what a commit must find in the database.
+func (o *ownership) name() checkout.ID {
+	if o.mine {
+		return o.id
+	}
+	return checkout.ID{}
+}
+
+// share makes the rows everybody's, where a commit found that they are somebody
+// else's.
+func (o *ownership) share(ctx context.Context) error {
+	if !o.lost.Load() {
+		return nil
+	}
+	o.settle()
+	_, err := o.store.Own(ctx, checkout.ID{})
+	return err
+}
+
+// commit writes a batch and remembers where the event log is then, or that the rows
+// have become somebody else's.
+func (o *ownership) commit(ctx context.Context, tx store.Tx, save *store.Save) error {
+	save.After = o.position.Load()
+	err := tx.Commit(ctx, save)
+	switch {
+	case err == nil:
+		o.position.Add(1)
+	case errors.Is(err, store.ErrOwned):
+		o.lost.Store(true)
+	}
+	return err
+}

@@ -1,0 +1,287 @@
+package postgres
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"kassa/checkout"
+	"kassa/money"
+)
+
+// The long documents of an order hold lists in place of objects: the names of
+// fields were a third of an order's bytes. What is empty at a list's end is left
+// out. The view order_items reads them too.
+
+// list writes one JSON array.
+type list struct {
+	data []byte
+	kept int // up to the last value that is not empty
+}
+
+func beginList(data []byte) list {
+	data = append(data, '[')
+	return list{data, len(data)}
+}
+
+func (l *list) comma() {
+	if l.data[len(l.data)-1] != '[' {
+		l.data = append(l.data, ',')
+	}
+}
+
+func (l *list) text(value string) {
+	l.comma()
+	l.data = appendJSONText(l.data, value)
+	if value != "" {
+		l.kept = len(l.data)
+	}
+}
+
+func (l *list) int(value int64) {
+	l.comma()
+	l.data = strconv.AppendInt(l.data, value, 10)
+	if value != 0 {
+		l.kept = len(l.data)
+	}
+}
+
+func (l *list) end() []byte { return append(l.data[:l.kept], ']') }
+
+// appendLists writes a list of lists.
+func appendLists[T any](data []byte, values []T, write func(*list, T)) []byte {
+	data = append(data, '[')
+	for i, value := range values {
+		if i > 0 {
+			data = append(data, ',')
+		}
+		l := beginList(data)
+		write(&l, value)
+		data = l.end()
+	}
+	return append(data, ']')
+}
+
+// appendJSONText quotes text that is plain ASCII itself and leaves the rest to
+// encoding/json.
+func appendJSONText(data []byte, text string) []byte {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			quoted, _ := json.Marshal(text) // a string can always be marshalled
+			return append(data, quoted...)
+		}
+	}
+	data = append(data, '"')
+	data = append(data, text...)
+	return append(data, '"')
+}
+
+// readList reads a JSON array into variables.
+func readList(data []byte, into ...any) error { return json.Unmarshal(data, &into) }
+
+// allocations writes a list of allocations; an empty one becomes NULL.
+func (r *record) allocations(all []checkout.Allocation) {
+	if len(all) == 0 {
+		r.null()
+		return
+	}
+	start := r.begin()
+	r.data = appendLists(r.data, all, writeAllocation)
+	r.end(start)
+}
+
+func writeAllocation(l *list, a checkout.Allocation) {
+	l.text(a.SKU)
+	l.int(a.Qty)
+	if a.Warehouse != checkout.MainWarehouse {
+		l.text(a.Warehouse)
+		l.kept = len(l.data) // also an empty name
+	}
+}
+
+// storedAllocation is an allocation as it is stored.
+type storedAllocation checkout.Allocation
+
+// UnmarshalJSON reads [sku, qty] or [sku, qty, warehouse].
+func (a *storedAllocation) UnmarshalJSON(data []byte) error {
+	a.Warehouse = checkout.MainWarehouse
+	return readList(data, &a.SKU, &a.Qty, &a.Warehouse)
+}
+
+func scanAllocations(r *row) []checkout.Allocation {
+	stored := document[[]storedAllocation](r)
+	if stored == nil {
+		return nil
+	}
+	out := make([]checkout.Allocation, len(stored))
+	for i := range stored {
+		out[i] = checkout.Allocation(stored[i])
+	}
+	return out
+}
+
+// storedDetails is an order's snapshot as it is stored. The fields of
+// checkout.OrderDetails that are not named here are stored as they are.
+type storedDetails struct {
+	checkout.OrderDetails
+	Quote           *struct{}       `json:"quote,omitempty"` // in the fields below
+	Currency        *money.Currency `json:"currency,omitempty"`
+	Total           *int64          `json:"total,omitempty"` // nil: the order's amount
+	Subtotal        int64           `json:"subtotal,omitempty"`
+	Shipping        int64           `json:"shipping,omitempty"`
+	Lines           []storedLine    `json:"lines,omitempty"`
+	Discounts       []storedCharge  `json:"discounts,omitempty"`
+	Taxes           []storedCharge  `json:"taxes,omitempty"`
+	Customer        *storedCustomer `json:"customer,omitempty"`
+	ShippingAddress *storedAddress  `json:"shipping_address,omitempty"`
+	BillingAddress  *storedAddress  `json:"billing_address,omitempty"`
+}
+
+type (
+	storedLine     checkout.QuoteLine
+	storedCharge   checkout.Charge
+	storedCustomer checkout.Customer
+	storedAddress  checkout.Address
+)
+
+// details writes the snapshot of an order.
+func (r *record) details(o *checkout.Order) {
+	d := o.Details
+	if d == nil {
+		r.null()
+		return
+	}
+	rest, err := json.Marshal(storedDetails{OrderDetails: *d})
+	if err != nil {
+		r.fail(fmt.Errorf("%w: %w", errValue, err))
+	}
+	start := r.begin()
+	r.data = append(r.data, `{"lines":`...)
+	r.data = appendLists(r.data, d.Quote.Lines, writeLine)
+	r.data = appendQuote(r.data, o)
+	r.data = appendList(append(r.data, `,"customer":`...), &d.Customer, writeCustomer)
+	if d.ShippingAddress != nil {
+		r.data = appendList(append(r.data, `,"shipping_address":`...), d.ShippingAddress, writeAddress)
+	}
+	if d.BillingAddress != nil {
+		r.data = appendList(append(r.data, `,"billing_address":`...), d.BillingAddress, writeAddress)
+	}
+	if len(rest) > len("{}") {
+		r.data = append(append(r.data, ','), rest[1:len(rest)-1]...)
+	}
+	r.data = append(r.data, '}')
+	r.end(start)
+}
+
+// appendQuote writes what a quote has beside its lines. Its currency and total are
+// usually the order's.
+func appendQuote(data []byte, o *checkout.Order) []byte {
+	q := &o.Details.Quote
+	if q.Currency != o.Total.Currency {
+		data = appendJSONText(append(data, `,"currency":`...), string(q.Currency))
+	}
+	if q.Total != o.Total.Minor {
+		data = strconv.AppendInt(append(data, `,"total":`...), q.Total, 10)
+	}
+	data = strconv.AppendInt(append(data, `,"subtotal":`...), q.Subtotal, 10)
+	if q.Shipping != 0 {
+		data = strconv.AppendInt(append(data, `,"shipping":`...), q.Shipping, 10)
+	}
+	if len(q.Discounts) > 0 {
+		data = appendLists(append(data, `,"discounts":`...), q.Discounts, writeCharge)
+	}
+	if len(q.Taxes) > 0 {
+		data = appendLists(append(data, `,"taxes":`...), q.Taxes, writeCharge)
+	}
+	return data
+}
+
+func appendList[T any](data []byte, value T, write func(*list, T)) []byte {
+	l := beginList(data)
+	write(&l, value)
+	return l.end()
+}
+
+func writeLine(l *list, line checkout.QuoteLine) {
+	l.text(line.SKU)
+	l.text(line.Name)
+	l.int(line.Qty)
+	l.int(line.UnitPrice)
+	l.int(line.Total)
+	l.text(line.TaxCode)
+	l.int(line.Discount)
+	l.int(line.Tax)
+}
+
+// UnmarshalJSON reads what writeLine wrote.
+func (l *storedLine) UnmarshalJSON(data []byte) error {
+	return readList(data, &l.SKU, &l.Name, &l.Qty, &l.UnitPrice, &l.Total, &l.TaxCode, &l.Discount, &l.Tax)
+}
+
+func writeCharge(l *list, c checkout.Charge) {
+	l.text(c.Name)
+	l.int(c.Amount)
+}
+
+// UnmarshalJSON reads what writeCharge wrote.
+func (c *storedCharge) UnmarshalJSON(data []byte) error { return readList(data, &c.Name, &c.Amount) }
+
+func writeCustomer(l *list, c *checkout.Customer) {
+	l.text(c.Email)
+	l.text(c.Name)
+	l.text(c.Phone)
+	l.text(c.UserID)
+	l.text(c.TaxID)
+}
+
+// UnmarshalJSON reads what writeCustomer wrote.
+func (c *storedCustomer) UnmarshalJSON(data []byte) error {
+	return readList(data, &c.Email, &c.Name, &c.Phone, &c.UserID, &c.TaxID)
+}
+
+func writeAddress(l *list, a *checkout.Address) {
+	l.text(a.Name)
+	l.text(a.Line1)
+	l.text(a.City)
+	l.text(a.State)
+	l.text(a.PostalCode)
+	l.text(a.Country)
+	l.text(a.Line2)
+}
+
+// UnmarshalJSON reads what writeAddress wrote.
+func (a *storedAddress) UnmarshalJSON(data []byte) error {
+	return readList(data, &a.Name, &a.Line1, &a.City, &a.State, &a.PostalCode, &a.Country, &a.Line2)
+}
+
+// scanDetails reads the snapshot of an order whose amount is known.
+func scanDetails(r *row, total money.Money) *checkout.OrderDetails {
+	stored := document[storedDetails](r)
+	details := stored.OrderDetails
+	q := &details.Quote
+	q.Currency, q.Total = total.Currency, total.Minor
+	if stored.Currency != nil {
+		q.Currency = *stored.Currency
+	}
+	if stored.Total != nil {
+		q.Total = *stored.Total
+	}
+	q.Subtotal, q.Shipping = stored.Subtotal, stored.Shipping
+	q.Lines = convert(stored.Lines, func(l storedLine) checkout.QuoteLine { return checkout.QuoteLine(l) })
+	q.Discounts = convert(stored.Discounts, func(c storedCharge) checkout.Charge { return checkout.Charge(c) })
+	q.Taxes = convert(stored.Taxes, func(c storedCharge) checkout.Charge { return checkout.Charge(c) })
+	if stored.Customer != nil {
+		details.Customer = checkout.Customer(*stored.Customer)
+	}
+	details.ShippingAddress = (*checkout.Address)(stored.ShippingAddress)
+	details.BillingAddress = (*checkout.Address)(stored.BillingAddress)
+	return &details
+}
+
+func convert[A, B any](values []A, to func(A) B) []B {
+	var out []B
+	for _, value := range values {
+		out = append(out, to(value))
+	}
+	return out
+}

@@ -1,0 +1,289 @@
+package postgres
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"kassa/checkout"
+	"kassa/store"
+)
+
+// rowTypes are the types of the tables' rows, by table. Rows travel as one array
+// of them: a third cheaper for the server than an array for each column.
+type rowTypes map[string]rowType
+
+type rowType struct {
+	element uint32   // the row's type, by number
+	columns []uint32 // the columns' types, in order
+}
+
+const rowTypesKey = "kassa.row_types"
+
+// rowTypesOf are the types that a connection of the pool has learnt.
+func rowTypesOf(conn *pgx.Conn) rowTypes {
+	types, _ := conn.PgConn().CustomData()[rowTypesKey].(rowTypes)
+	return types
+}
+
+// learnTypes has a connection know the types of the schema's rows before it is used
+// for the first time since there is a schema.
+func learnTypes(ctx context.Context, conn *pgx.Conn) (usable bool, err error) {
+	if rowTypesOf(conn) != nil {
+		return true, nil
+	}
+	rows, err := conn.Query(ctx, statement("row_types"))
+	if err != nil {
+		return false, err
+	}
+	types := rowTypes{}
+	err = each(func(r *row) {
+		table, element, array := r.text(), uint32(r.int()), uint32(r.int())
+		known := types[table]
+		known.element, known.columns = element, append(known.columns, uint32(r.int()))
+		types[table] = known
+		conn.TypeMap().RegisterType(&pgtype.Type{Name: table + "[]", OID: array, Codec: arrayCodec{pgtype.ByteaCodec{}}})
+	})(rows)
+	if len(types) > 0 {
+		conn.PgConn().CustomData()[rowTypesKey] = types
+	}
+	return err == nil, err
+}
+
+// record writes rows in PostgreSQL's binary format (src/backend/utils/adt/
+// rowtypes.c, record_recv): the number of columns, then for each its type, its
+// length, or -1 for NULL, and its bytes. Columns are put in the order of the table.
+type record struct {
+	data    []byte
+	columns []uint32
+	next    int
+	err     error
+}
+
+// encodeRows makes the array of a table's rows.
+func encodeRows[T any](types rowTypes, table string, rows []T, write func(*record, T)) *array {
+	typ, ok := types[table]
+	if !ok {
+		return &array{err: fmt.Errorf("%w: there is no table %s: migrate the database", store.ErrSchema, table)}
+	}
+	r := &record{columns: typ.columns, data: appendArrayHeader(nil, typ.element, len(rows))}
+	for i, row := range rows {
+		start := len(r.data)
+		r.data = append(r.data, 0, 0, 0, 0)
+		r.data = binary.BigEndian.AppendUint32(r.data, uint32(len(typ.columns)))
+		r.next = 0
+		write(r, row)
+		if r.next != len(typ.columns) {
+			r.fail(fmt.Errorf("%w: table %s has %d columns, and %d were written", store.ErrSchema, table, len(typ.columns), r.next))
+			break
+		}
+		size := len(r.data) - start
+		binary.BigEndian.PutUint32(r.data[start:], uint32(size-4))
+		if i == 0 {
+			r.data = slices.Grow(r.data, (len(rows)-1)*(size+size/8)) // the others are much alike
+		}
+	}
+	return &array{data: r.data, err: r.err}
+}
+
+func (r *record) fail(err error) { r.err = errors.Join(r.err, err) }
+
+// begin starts a column and leaves room for its length.
+func (r *record) begin() (start int) {
+	var oid uint32
+	if r.next < len(r.columns) {
+		oid = r.columns[r.next]
+	}
+	r.next++
+	r.data = binary.BigEndian.AppendUint32(r.data, oid)
+	r.data = append(r.data, 0, 0, 0, 0)
+	return len(r.data)
+}
+
+func (r *record) end(start int) {
+	binary.BigEndian.PutUint32(r.data[start-4:], uint32(len(r.data)-start))
+}
+
+func (r *record) null() {
+	start := r.begin()
+	binary.BigEndian.PutUint32(r.data[start-4:], math.MaxUint32)
+}
+
+// nulls leaves n columns empty.
+func (r *record) nulls(n int) {
+	for range n {
+		r.null()
+	}
+}
+
+// id writes an id; the zero one becomes NULL.
+func (r *record) id(id checkout.ID) {
+	if id.IsZero() {
+		r.null()
+		return
+	}
+	r.raw(id[:])
+}
+
+func (r *record) raw(value []byte) {
+	start := r.begin()
+	r.data = append(r.data, value...)
+	r.end(start)
+}
+
+// blob writes bytes; nil becomes NULL.
+func (r *record) blob(value []byte) {
+	if value == nil {
+		r.null()
+		return
+	}
+	r.raw(value)
+}
+
+// text writes a text or the word of an enum, the empty one too.
+func (r *record) text(value string) {
+	start := r.begin()
+	r.data = append(r.data, value...)
+	r.end(start)
+}
+
+// optional writes a text; the empty one becomes NULL.
+func (r *record) optional(value string) {
+	if value == "" {
+		r.null()
+		return
+	}
+	r.text(value)
+}
+
+// int writes a number as wide as its column is.
+func (r *record) int(value int64) {
+	start := r.begin()
+	if r.next <= len(r.columns) && r.columns[r.next-1] == pgtype.Int4OID {
+		if value != int64(int32(value)) {
+			r.fail(fmt.Errorf("%w: %d is too large for column %d", errValue, value, r.next))
+		}
+		r.data = binary.BigEndian.AppendUint32(r.data, uint32(value))
+	} else {
+		r.data = binary.BigEndian.AppendUint64(r.data, uint64(value))
+	}
+	r.end(start)
+}
+
+// optionalInt writes a number; zero becomes NULL.
+func (r *record) optionalInt(value int64) {
+	if value == 0 {
+		r.null()
+		return
+	}
+	r.int(value)
+}
+
+func (r *record) bool(value bool) {
+	if value {
+		r.raw([]byte{1})
+	} else {
+		r.raw([]byte{0})
+	}
+}
+
+// epoch is the zero of PostgreSQL's times, 2000-01-01, in microseconds of Unix.
+const epoch = 946_684_800_000_000
+
+// time writes a time to the microsecond; the zero one becomes NULL.
+func (r *record) time(at time.Time) {
+	if at.IsZero() {
+		r.null()
+		return
+	}
+	start := r.begin()
+	r.data = binary.BigEndian.AppendUint64(r.data, uint64(at.UnixMicro()-epoch))
+	r.end(start)
+}
+
+// timeUnless writes a time that is not the usual one.
+func (r *record) timeUnless(at, usual time.Time) {
+	if at.Equal(usual) {
+		r.null()
+		return
+	}
+	r.time(at)
+}
+
+// ids writes a list of ids, one after the other; an empty one becomes NULL.
+func (r *record) ids(list []checkout.ID) {
+	if len(list) == 0 {
+		r.null()
+		return
+	}
+	start := r.begin()
+	for i := range list {
+		r.data = append(r.data, list[i][:]...)
+	}
+	r.end(start)
+}
+
+// document writes a value as JSON; nil becomes NULL.
+func (r *record) document(value any) {
+	if value == nil {
+		r.null()
+		return
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		r.fail(fmt.Errorf("%w: %w", errValue, err))
+	}
+	r.raw(text)
+}
+
+// The kinds of a stored hash.
+const (
+	hashDigits = 'x' // hexadecimal digits, two to a byte
+	hashText   = 't' // another text, as it is
+)
+
+// hash writes a text that is usually hexadecimal digits in half their space.
+func (r *record) hash(text string) {
+	if text == "" {
+		r.null()
+		return
+	}
+	start := r.begin()
+	if digits, ok := appendDigits(append(r.data, hashDigits), text); ok {
+		r.data = digits
+	} else {
+		r.data = append(append(r.data, hashText), text...)
+	}
+	r.end(start)
+}
+
+// appendDigits packs lower-case hexadecimal digits, which is what hex writes back.
+func appendDigits(data []byte, text string) ([]byte, bool) {
+	for i := range len(text) {
+		if c := text[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return nil, false
+		}
+	}
+	data, err := hex.AppendDecode(data, []byte(text))
+	return data, err == nil
+}
+
+// unpackHash reads what hash has written.
+func unpackHash(data []byte) string {
+	switch {
+	case len(data) == 0:
+		return ""
+	case data[0] == hashDigits:
+		return hex.EncodeToString(data[1:])
+	}
+	return string(data[1:])
+}
