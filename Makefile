@@ -45,8 +45,13 @@ test-crash: ## the long crash test: kill -9 at random moments, then audit
 	@$(with_services) KASSA_CRASH=long go test ./app -run TestCrash -count 1 -timeout 30m -v
 
 .PHONY: bench
-bench: ## the engine's benchmarks
-	@$(with_services) go test -run '^$$' -bench . -benchmem ./engine/...
+bench: build ## Kassa beside the textbook's shop (BENCH_DURATION=5s BENCH_ROUNDS=5 OUT=DIR)
+	@$(with_services) scripts/bench bin/kassa && go test ./engine -run '^$$' -bench IdleHold -benchtime 1x
+
+.PHONY: profile
+profile: build ## where a checkout's microseconds go (ARGS="--duration 30s")
+	@$(with_services) bin/kassa bench --scenario lifecycle --store "$$KASSA_TEST_POSTGRES" --profile bin/profile.pprof $(ARGS)
+	@echo "the whole profile: go tool pprof bin/kassa bin/profile.pprof"
 
 .PHONY: fuzz
 fuzz: ## every fuzz target, FUZZTIME=10s each

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -13,14 +14,20 @@ type demoCommand struct {
 	Addr  string `help:"Address of the shop and the API. The sandbox takes the next port." default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
 	Data  string `help:"Folder of the demo's database." default:".kassa-demo" placeholder:"DIR"`
 	Reset bool   `help:"Begin anew: remove the demo's database first."`
+	pprofFlag
 }
 
 // Run runs the demo until it is told to stop.
-func (c demoCommand) Run(ctx context.Context) error {
+func (c demoCommand) Run(ctx context.Context) (err error) {
 	log, err := telemetry.NewLogger(os.Stderr, "text", "info")
 	if err != nil {
 		return err
 	}
+	stopProfiles, err := c.serveProfiles(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopProfiles()) }()
 	d, err := app.RunDemo(ctx, app.DemoOptions{Addr: c.Addr, Data: c.Data, Reset: c.Reset}, adapters, log)
 	if err != nil {
 		return err

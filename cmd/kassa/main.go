@@ -24,6 +24,10 @@ type commands struct {
 	Audit   auditCommand   `cmd:"" help:"Check every law of the checkout on the live database."`
 	Config  configCommand  `cmd:"" help:"Print the configuration that is in force, with secrets masked."`
 	Keys    keysCommand    `cmd:"" help:"Make, list and revoke API keys."`
+	Bench   benchCommand   `cmd:"" help:"Measure this machine: drive a server of its own with a scenario, and audit what came of it."`
+
+	BenchTextbook benchTextbookCommand `cmd:"" hidden:""`
+
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 

@@ -15,10 +15,13 @@ type configFlag struct {
 	Config string `help:"Configuration file (YAML). The environment (KASSA_…) goes over it." type:"existingfile" env:"KASSA_CONFIG" placeholder:"FILE"`
 }
 
-type serveCommand struct{ configFlag }
+type serveCommand struct {
+	configFlag
+	pprofFlag
+}
 
 // Run serves until it is told to stop.
-func (c serveCommand) Run(ctx context.Context) error {
+func (c serveCommand) Run(ctx context.Context) (err error) {
 	cfg, err := app.LoadConfig(c.Config)
 	if err != nil {
 		return err
@@ -27,6 +30,11 @@ func (c serveCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	stopProfiles, err := c.serveProfiles(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopProfiles()) }()
 	a, err := app.Run(ctx, cfg, adapters, log, nil)
 	if err != nil {
 		return err
