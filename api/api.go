@@ -189,7 +189,7 @@ func (a *API) Serves(r *http.Request) bool {
 	if pattern != "" {
 		return true
 	}
-	out := &headOnly{header: http.Header{}}
+	out := &headOnly{}
 	verdict.ServeHTTP(out, r)
 	return out.status == http.StatusMethodNotAllowed
 }

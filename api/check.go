@@ -41,16 +41,17 @@ func atRequest(err error, asked, sorted []checkout.Item) error {
 	return &moved
 }
 
-// currency reads a currency, or the configured one where none is named.
+// currency reads a currency, or the configured one where none is named. Orders are
+// remembered with it, so that it must not hold on to the body that it came in.
 func (s *server) currency(code string) (money.Currency, error) {
-	if code == "" {
+	if code == "" || code == string(s.Currency) {
 		return s.Currency, nil
 	}
 	c, err := money.ParseCurrency(code)
 	if err != nil {
 		return "", checkout.Invalid("currency", "must be an ISO 4217 code in upper case, such as INR")
 	}
-	return c, nil
+	return money.Currency(strings.Clone(string(c))), nil
 }
 
 // noCoupons refuses what is not there yet.

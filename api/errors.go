@@ -80,14 +80,13 @@ const retryAfter = "1"
 
 // GetHeaders tells huma the headers that go with the problem.
 func (p *Problem) GetHeaders() http.Header {
-	h := http.Header{}
 	switch p.Status {
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
-		h.Set("Retry-After", retryAfter)
+		return http.Header{"Retry-After": {retryAfter}}
 	case http.StatusUnauthorized:
-		h.Set("WWW-Authenticate", "Bearer")
+		return http.Header{"Www-Authenticate": {"Bearer"}}
 	}
-	return h
+	return nil
 }
 
 // problemOf writes an error of this package's callees as a problem. What has no
@@ -142,18 +141,18 @@ func invalid(fields []checkout.FieldError) *Problem {
 	return fromRefusal(&checkout.Error{Code: checkout.CodeInvalid, Detail: detail, Fields: fields})
 }
 
+// problemTypes is shared by all answers: nobody may write to it.
+var problemTypes = []string{problemType}
+
 // writeProblem answers with a problem where huma does not do it.
 func writeProblem(w http.ResponseWriter, p *Problem) {
-	body, err := json.Marshal(p)
-	if err != nil {
-		body = []byte(`{"code":"internal"}`)
-	}
+	header := w.Header()
 	for name, values := range p.GetHeaders() {
-		w.Header()[name] = values
+		header[name] = values
 	}
-	w.Header().Set("Content-Type", problemType)
+	header["Content-Type"] = problemTypes
 	w.WriteHeader(p.Status)
-	_, _ = w.Write(body) // the caller may have left
+	_ = json.NewEncoder(w).Encode(p) // the caller may have left
 }
 
 // refuse makes of an error what huma writes, and tells the access log.

@@ -70,10 +70,11 @@ func requestHash(method, path string, body *document) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// encode writes a body. Every answer, first or repeated, is written by it.
-func encode(body any) ([]byte, error) {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
+// encode writes a body behind what is there. Every answer, first or repeated, is
+// written by it.
+func encode(body any, into []byte) ([]byte, error) {
+	buf := bytes.NewBuffer(into)
+	enc := json.NewEncoder(buf)
 	enc.SetEscapeHTML(false)
 	err := enc.Encode(body)
 	return buf.Bytes(), err
@@ -102,7 +103,7 @@ func (s *server) do(ctx context.Context, c saga.Command) (saga.Result, error) {
 func decide[B any](ctx context.Context, s *server, named string, c saga.Command, render func(saga.Result) (int, B)) (answer[B], saga.Result, error) {
 	reply, err := s.keyed(ctx, named, c, func(r saga.Result) (checkout.Answer, error) {
 		status, body := render(r)
-		raw, err := encode(body)
+		raw, err := encode(body, nil)
 		return checkout.Answer{Status: status, Body: raw}, err
 	})
 	if err != nil {

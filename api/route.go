@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -44,7 +45,7 @@ type handler[I, B any] func(context.Context, *I) (answer[B], error)
 // which says what is wrong with it.
 func handle[I, B any](s *server, r route, h handler[I, B]) {
 	huma.Register(s.huma, operation[B](s, r), func(ctx context.Context, in *I) (*output, error) {
-		a, err := rendered(ctx, h, in)
+		a, err := rendered(ctx, h, in, nil)
 		if err != nil {
 			return nil, s.refuse(ctx, err)
 		}
@@ -67,7 +68,9 @@ func handle[I, B any](s *server, r route, h handler[I, B]) {
 			careful(w, req)
 			return
 		}
-		a, err := rendered(ctx, h, &in)
+		room := rooms.Get().(*[]byte) //nolint:forcetypeassert // nothing else is kept there
+		defer rooms.Put(room)
+		a, err := rendered(ctx, h, &in, *room)
 		if err != nil {
 			writeProblem(w, s.refuse(ctx, err))
 			return
@@ -144,11 +147,18 @@ func (a answer[B]) write(w http.ResponseWriter) {
 	_, _ = w.Write(a.rendered) // the caller may have left
 }
 
-// rendered calls a handler and encodes what it answers, where that is not done.
-func rendered[I, B any](ctx context.Context, h handler[I, B], in *I) (answer[B], error) {
+// rooms are for answers while they are written.
+var rooms = sync.Pool{New: func() any {
+	room := make([]byte, 0, 4<<10)
+	return &room
+}}
+
+// rendered calls a handler and encodes what it answers, where that is not done,
+// into the room that there is.
+func rendered[I, B any](ctx context.Context, h handler[I, B], in *I, room []byte) (answer[B], error) {
 	a, err := h(ctx, in)
 	if err == nil && a.rendered == nil {
-		a.rendered, err = encode(a.body)
+		a.rendered, err = encode(a.body, room)
 	}
 	return a, err
 }

@@ -62,7 +62,7 @@ func (s *server) wrapped() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		out := &recorder{ResponseWriter: w, call: call{id: requestID(r.Header.Get(requestIDHeader)), request: r}}
-		h := out.Header()
+		h := w.Header()
 		h[requestIDHeader] = []string{out.call.id}
 		h["X-Content-Type-Options"] = noSniff
 		h["Cache-Control"] = noStore
@@ -97,7 +97,8 @@ func (s *server) serve(w *recorder, r *http.Request) {
 // the methods that are allowed.
 func (s *server) noRoute(w *recorder, r *http.Request) {
 	p := fromRefusal(checkout.Refuse(checkout.CodeNotFound, "there is no such path; see /docs"))
-	if w.verdict == http.StatusMethodNotAllowed { // the mux has set Allow
+	if w.verdict.status == http.StatusMethodNotAllowed {
+		w.ResponseWriter.Header()["Allow"] = w.verdict.header["Allow"]
 		p = unreadable(http.StatusMethodNotAllowed, "this path does not take "+shown(r.Method))
 	}
 	w.call.code = p.Code
@@ -146,17 +147,25 @@ type recorder struct {
 	call     call
 	status   int
 	bytes    int64
-	verdict  int  // the mux's own status, where no route took the request
-	unrouted bool // noRoute writes
+	verdict  headOnly // of the mux, where no route takes the request
+	unrouted bool     // it does not, and noRoute writes
 }
 
-// mux tells whether it is the mux that writes.
-func (w *recorder) mux() bool { return w.call.request.Pattern == "" && !w.unrouted }
+// isMux tells whether it is the mux that writes.
+func (w *recorder) isMux() bool { return w.call.request.Pattern == "" && !w.unrouted }
+
+// Header keeps the mux's apart from the answer's.
+func (w *recorder) Header() http.Header {
+	if w.isMux() {
+		return w.verdict.Header()
+	}
+	return w.ResponseWriter.Header()
+}
 
 // WriteHeader remembers the first status.
 func (w *recorder) WriteHeader(status int) {
-	if w.mux() {
-		w.verdict = status
+	if w.isMux() {
+		w.verdict.WriteHeader(status)
 		return
 	}
 	if w.status == 0 {
@@ -167,7 +176,7 @@ func (w *recorder) WriteHeader(status int) {
 
 // Write counts the body.
 func (w *recorder) Write(b []byte) (int, error) {
-	if w.mux() {
+	if w.isMux() {
 		return len(b), nil
 	}
 	if w.status == 0 {
@@ -187,6 +196,13 @@ type headOnly struct {
 	status int
 }
 
-func (w *headOnly) Header() http.Header         { return w.header }
+// Header makes the header at its first use.
+func (w *headOnly) Header() http.Header {
+	if w.header == nil {
+		w.header = http.Header{}
+	}
+	return w.header
+}
+
 func (w *headOnly) WriteHeader(status int)      { w.status = status }
 func (w *headOnly) Write(b []byte) (int, error) { return len(b), nil }

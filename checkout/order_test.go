@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -80,4 +81,39 @@ func TestCodeOf(t *testing.T) {
 	require.Equal(t, CodeOutOfStock, CodeOf(fmt.Errorf("engine: %w", refusal)))
 	require.Equal(t, CodeInternal, CodeOf(errors.New("broken")))
 	require.Equal(t, []FieldError{{"amount", "must be more than 0"}}, Invalid("amount", "must be more than %d", 0).Fields)
+}
+
+// TestAsPlaced: an order is as its checkout made it, whatever has become of it.
+func TestAsPlaced(t *testing.T) {
+	t.Parallel()
+	created := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
+	whole := []Allocation{{"mug", MainWarehouse, 2}, {"shirt", MainWarehouse, 1}}
+	for name, c := range map[string]struct {
+		ttl         time.Duration
+		allocations []Allocation
+		kept        OrderDetails // of the hold
+	}{
+		"the usual hold":      {DefaultHoldTTL, whole, OrderDetails{}},
+		"a short one":         {time.Minute, whole, OrderDetails{HoldTTL: time.Minute}},
+		"from two warehouses": {DefaultHoldTTL, []Allocation{{"mug", MainWarehouse, 1}, {"mug", "north", 1}, {"shirt", MainWarehouse, 1}}, OrderDetails{Allocations: []Allocation{{"mug", MainWarehouse, 1}, {"mug", "north", 1}, {"shirt", MainWarehouse, 1}}}},
+		"from another":        {DefaultHoldTTL, []Allocation{{"mug", "north", 2}, {"shirt", MainWarehouse, 1}}, OrderDetails{Allocations: []Allocation{{"mug", "north", 2}, {"shirt", MainWarehouse, 1}}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			details := OrderDetails{Quote: Quote{Lines: []QuoteLine{{SKU: "mug", Qty: 2}, {SKU: "shirt", Qty: 1}}}}
+			details.SetFirstHold(c.ttl, c.allocations)
+			require.Equal(t, c.kept, OrderDetails{HoldTTL: details.HoldTTL, Allocations: details.Allocations})
+			placed := &Order{
+				ID: ID{1}, CartID: ID{2}, Status: OrderPending, HoldStatus: HoldOpen, HoldExpiresAt: created.Add(c.ttl), Allocations: c.allocations,
+				CreatedAt: created, UpdatedAt: created, Details: &details,
+			}
+			require.Equal(t, placed, placed.AsPlaced())
+			late := placed.Clone()
+			late.Status, late.HoldStatus, late.HoldExpiresAt, late.HoldExtended = OrderRefunded, HoldClaimed, created.Add(time.Hour), true
+			late.Allocations = []Allocation{{"mug", "south", 2}, {"shirt", "south", 1}}
+			late.Superseded, late.CancelReason, late.InvoiceSeq, late.ConfirmedAt = true, "changed my mind", 7, created.Add(time.Hour)
+			late.Payments, late.Refunds = []Payment{{ID: ID{3}}}, []Refund{{ID: ID{4}}}
+			require.Equal(t, placed, late.AsPlaced())
+		})
+	}
 }

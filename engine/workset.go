@@ -200,13 +200,23 @@ func (w *workset) unchanged(s *store.Save) bool {
 // sameRow tells whether an order's own row is as it was loaded, though a payment or
 // refund may have changed. When it was updated does not count.
 func sameRow(a, b *checkout.Order) bool {
-	return a != nil && a.EventSeq == b.EventSeq && a.ID == b.ID && a.CartID == b.CartID && a.UserID == b.UserID &&
-		a.Status == b.Status && a.Total == b.Total && a.HoldStatus == b.HoldStatus &&
-		a.HoldExpiresAt.Equal(b.HoldExpiresAt) && a.HoldExtended == b.HoldExtended && a.SecuredBy == b.SecuredBy &&
-		a.Superseded == b.Superseded && a.ClosingSince.Equal(b.ClosingSince) && a.Restocked == b.Restocked &&
-		a.CancelReason == b.CancelReason && a.InvoiceSeries == b.InvoiceSeries && a.InvoiceSeq == b.InvoiceSeq &&
+	return a != nil && a.EventSeq == b.EventSeq && sameSale(a, b) && sameState(a, b) && sameHold(a, b) && slices.Equal(a.Log, b.Log)
+}
+
+func sameSale(a, b *checkout.Order) bool {
+	return a.ID == b.ID && a.CartID == b.CartID && a.UserID == b.UserID && a.Total == b.Total &&
 		a.CreatedAt.Equal(b.CreatedAt) && a.ConfirmedAt.Equal(b.ConfirmedAt) &&
-		slices.Equal(a.Allocations, b.Allocations) && slices.Equal(a.Log, b.Log)
+		a.InvoiceSeries == b.InvoiceSeries && a.InvoiceSeq == b.InvoiceSeq
+}
+
+func sameState(a, b *checkout.Order) bool {
+	return a.Status == b.Status && a.SecuredBy == b.SecuredBy && a.Superseded == b.Superseded &&
+		a.ClosingSince.Equal(b.ClosingSince) && a.Restocked == b.Restocked && a.CancelReason == b.CancelReason
+}
+
+func sameHold(a, b *checkout.Order) bool {
+	return a.HoldStatus == b.HoldStatus && a.HoldExpiresAt.Equal(b.HoldExpiresAt) && a.HoldExtended == b.HoldExtended &&
+		slices.Equal(a.Allocations, b.Allocations)
 }
 
 // split tells new rows from changed ones.

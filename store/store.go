@@ -75,7 +75,8 @@ type Store interface {
 	// and the clock that it was judged by.
 	DueOrders(ctx context.Context, since time.Time, limit int) (due []DueOrder, now time.Time, err error)
 
-	// PurgeAnswers removes up to limit kept answers from before a time.
+	// PurgeAnswers removes up to limit kept answers from before a time. One that
+	// was committed with the order that it names may stay as long as the order.
 	PurgeAnswers(ctx context.Context, before time.Time, limit int) (int, error)
 
 	// Secret returns the secret of a name, which is fresh where none was kept:

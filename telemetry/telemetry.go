@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -96,6 +97,9 @@ func (m *Metrics) GatewayCalled(account, call string, took time.Duration, err er
 
 // Requested counts an HTTP request. route is the pattern, never the path.
 func (m *Metrics) Requested(method, route string, status int, took time.Duration) {
+	if !slices.Contains(methods, method) {
+		method = "other" // a caller can invent as many as it likes
+	}
 	labels := requestLabels{method, route, status}
 	m.mu.RLock()
 	observer := m.ofRoute[labels]
@@ -107,6 +111,11 @@ func (m *Metrics) Requested(method, route string, status int, took time.Duration
 		m.mu.Unlock()
 	}
 	observer.Observe(took.Seconds())
+}
+
+// methods are those with a series of their own.
+var methods = []string{
+	http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions,
 }
 
 func outcome(err error) string {

@@ -43,9 +43,16 @@ func main() {
 // load: that cost a quarter of the holds per second. GOGC overrules it.
 const gcPercent = 400
 
+// memoryLimit is from where on the collector works harder than that, in bytes: with
+// what is not Go's heap the process stays below 150 MiB. GOMEMLIMIT overrules it.
+const memoryLimit = 112 << 20
+
 func run() error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

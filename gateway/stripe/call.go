@@ -18,12 +18,17 @@ import (
 // form is a request's parameters as Stripe takes them: a[b]=c&d[0]=e.
 type form struct{ text []byte }
 
+// usualForm is room for a session's parameters, in bytes.
+const usualForm = 2 << 10
+
 // add adds a parameter; one that is empty is left out.
 func (f *form) add(key, value string) {
 	if value == "" {
 		return
 	}
-	if len(f.text) > 0 {
+	if f.text == nil {
+		f.text = make([]byte, 0, usualForm)
+	} else {
 		f.text = append(f.text, '&')
 	}
 	f.text = append(f.text, key...)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -58,7 +59,7 @@ func (a *account) Create(ctx context.Context, req gateway.CreateRequest) (checko
 
 // admit refuses what the account does not take, before anything is sent.
 func (a *account) admit(req gateway.CreateRequest) error {
-	if !a.Capabilities().Offers(req.Method, req.Amount.Currency) {
+	if !slices.Contains(a.config.Methods, req.Method) || !slices.Contains(a.config.Currencies, req.Amount.Currency) {
 		return a.refuse("method_unavailable", fmt.Sprintf("the account does not take %s in %s", req.Method, req.Amount.Currency))
 	}
 	if req.Method == checkout.MethodUPI && req.ManualCapture {

@@ -1,6 +1,10 @@
 package stripe
 
-import "github.com/stripe/stripe-go/v85"
+import (
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/stripe/stripe-go/v85"
+)
 
 // The fields of Stripe's objects that are read. What Stripe calls expandable
 // comes as an id, or as the object where that was asked for.
@@ -12,19 +16,19 @@ type intent struct {
 	Amount           int64                      `json:"amount"`
 	AmountReceived   int64                      `json:"amount_received"`
 	AmountCapturable int64                      `json:"amount_capturable"`
-	Metadata         map[string]string          `json:"metadata"`
+	Metadata         metadata                   `json:"metadata"`
 	LatestCharge     *charge                    `json:"latest_charge"`
 	LastPaymentError *refusal                   `json:"last_payment_error"`
 	NextAction       *nextAction                `json:"next_action"`
 }
 
-// UnmarshalJSON reads an id or an object.
-func (pi *intent) UnmarshalJSON(data []byte) error {
-	if data[0] == '"' {
-		return unmarshal(data, &pi.ID)
+// UnmarshalJSONFrom reads an id or an object.
+func (pi *intent) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	if dec.PeekKind() == '"' {
+		return json.UnmarshalDecode(dec, &pi.ID)
 	}
 	type plain intent
-	return unmarshal(data, (*plain)(pi))
+	return json.UnmarshalDecode(dec, (*plain)(pi))
 }
 
 type charge struct {
@@ -32,13 +36,21 @@ type charge struct {
 	Status stripe.ChargeStatus `json:"status"`
 }
 
-// UnmarshalJSON reads an id or an object.
-func (c *charge) UnmarshalJSON(data []byte) error {
-	if data[0] == '"' {
-		return unmarshal(data, &c.ID)
+// UnmarshalJSONFrom reads an id or an object.
+func (c *charge) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	if dec.PeekKind() == '"' {
+		return json.UnmarshalDecode(dec, &c.ID)
 	}
 	type plain charge
-	return unmarshal(data, (*plain)(c))
+	return json.UnmarshalDecode(dec, (*plain)(c))
+}
+
+// metadata is what we wrote on an object of ours.
+type metadata struct {
+	PaymentID string `json:"payment_id"`
+	OrderID   string `json:"order_id"`
+	RefundID  string `json:"refund_id"`
+	Checkout  string `json:"checkout"`
 }
 
 // refusal is why a bank or Stripe said no.
@@ -70,7 +82,7 @@ type session struct {
 	URL               string                              `json:"url"`
 	ExpiresAt         int64                               `json:"expires_at"`
 	ClientReferenceID string                              `json:"client_reference_id"`
-	Metadata          map[string]string                   `json:"metadata"`
+	Metadata          metadata                            `json:"metadata"`
 	PaymentIntent     *intent                             `json:"payment_intent"`
 }
 
@@ -79,7 +91,7 @@ type refundObject struct {
 	Status        stripe.RefundStatus        `json:"status"`
 	Currency      stripe.Currency            `json:"currency"`
 	Amount        int64                      `json:"amount"`
-	Metadata      map[string]string          `json:"metadata"`
+	Metadata      metadata                   `json:"metadata"`
 	PaymentIntent *intent                    `json:"payment_intent"`
 	FailureReason stripe.RefundFailureReason `json:"failure_reason"`
 }

@@ -15,8 +15,8 @@ const failureExpired = "session_expired"
 // charge alone: the session is the attempt.
 func (a *account) fromIntent(pi *intent) checkout.PaymentReport {
 	report := checkout.PaymentReport{
-		PaymentID: ourID(pi.Metadata, keyPayment),
-		OrderID:   ourID(pi.Metadata, keyOrder),
+		PaymentID: ourID(pi.Metadata.PaymentID),
+		OrderID:   ourID(pi.Metadata.OrderID),
 		Gateway:   a.config.Name,
 		ChargeID:  pi.ID,
 		Status:    intentStatus(pi),
@@ -32,7 +32,7 @@ func (a *account) fromIntent(pi *intent) checkout.PaymentReport {
 	return report
 }
 
-func ofSession(pi *intent) bool { return pi.Metadata[keyCheckout] == viaSession }
+func ofSession(pi *intent) bool { return pi.Metadata.Checkout == viaSession }
 
 func intentStatus(pi *intent) checkout.PaymentStatus {
 	switch pi.Status {
@@ -121,8 +121,8 @@ func failure(err *refusal) *checkout.Failure {
 // along.
 func (a *account) fromSession(s *session) checkout.PaymentReport {
 	report := checkout.PaymentReport{
-		PaymentID: ourID(s.Metadata, keyPayment),
-		OrderID:   ourID(s.Metadata, keyOrder),
+		PaymentID: ourID(s.Metadata.PaymentID),
+		OrderID:   ourID(s.Metadata.OrderID),
 		Gateway:   a.config.Name,
 		Status:    checkout.PaymentPending,
 		Amount:    fromWire(s.AmountTotal, s.Currency),
@@ -177,10 +177,10 @@ func completeState(report *checkout.PaymentReport, s *session) {
 // id of ours.
 func (a *account) fromRefund(r *refundObject) checkout.RefundReport {
 	report := checkout.RefundReport{
-		RefundID:   ourID(r.Metadata, keyRefund),
+		RefundID:   ourID(r.Metadata.RefundID),
 		Gateway:    a.config.Name,
 		GatewayRef: r.ID,
-		PaymentID:  ourID(r.Metadata, keyPayment),
+		PaymentID:  ourID(r.Metadata.PaymentID),
 		Status:     checkout.RefundPending,
 		Amount:     fromWire(r.Amount, r.Currency),
 	}
@@ -206,8 +206,8 @@ func refundFailure(r *refundObject) *checkout.Failure {
 }
 
 // ourID reads an id off metadata; what is not one of ours is zero.
-func ourID(metadata map[string]string, key string) checkout.ID {
-	id, err := checkout.ParseID(metadata[key])
+func ourID(text string) checkout.ID {
+	id, err := checkout.ParseID(text)
 	if err != nil {
 		return checkout.ID{}
 	}

@@ -94,16 +94,19 @@ func document[T any](r *row) (value T) {
 	return value
 }
 
-// ids reads ids that stand one after the other.
-func (r *row) ids() []checkout.ID {
+// log reads ids, of which the last one stands first.
+func (r *row) log() []checkout.ID {
 	value := r.bytes()
 	if len(value)%16 != 0 {
 		r.err = fmt.Errorf("%w: column %d has %d bytes, which are no ids", store.ErrSchema, r.next, len(value))
 		return nil
 	}
-	var out []checkout.ID
-	for ; len(value) > 0; value = value[16:] {
-		out = append(out, checkout.ID(value[:16]))
+	if len(value) == 0 {
+		return nil
+	}
+	out := make([]checkout.ID, len(value)/16)
+	for i := range out {
+		copy(out[i][:], value[len(value)-16*(i+1):])
 	}
 	return out
 }

@@ -3,6 +3,7 @@ package postgres
 import (
 	"encoding/json"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -75,10 +76,9 @@ func TestEventsReadBack(t *testing.T) {
 	} {
 		test.event.Gateway, test.event.Key, test.event.Type = "stripe", "evt_1", "payment"
 		record := &checkout.WebhookRecord{ID: newID(), Event: test.event, Status: checkout.WebhookReceived, ReceivedAt: testTime}
-		written := encodeRows(rowTypes{"webhook_events": {columns: make([]uint32, 16)}}, "webhook_events", []*checkout.WebhookRecord{record}, writeWebhook)
-		require.NoError(t, written.err, name)
+		written := recordOf(t, "webhook_events", 16, record, writeWebhook)
 		read := &row{}
-		read.split(written.data[arrayHeader+8:], 16)
+		read.split(written, 16)
 		if test.rest == "" {
 			require.Nil(t, read.values[15], name)
 		} else {
@@ -114,4 +114,35 @@ func TestHashesReadBack(t *testing.T) {
 		require.Len(t, stored, size, text)
 		require.Equal(t, text, unpackHash(stored))
 	}
+}
+
+// What is written by hand is what encoding/json writes.
+func TestEventsAreJSON(t *testing.T) {
+	t.Parallel()
+	id := newID()
+	for _, events := range [][]checkout.Event{
+		nil, {}, {{}},
+		{{OrderID: id, Seq: 1, Type: "order.created", At: testTime}, {OrderID: id, Seq: 2, Type: "a\"b", At: time.Unix(0, 0).UTC(), Data: map[string]any{}}},
+		{{OrderID: id, At: testTime, Data: map[string]any{
+			"z": "text-‘ü’\"\\<&>", "a": 1, "b": int64(-2), "c": true, "d": 1.5, "e": testTime, "f": nil, "g": []any{"x", 1},
+			"h": map[string]any{"i": id.String()}, "": "", "é": "",
+		}}},
+	} {
+		written, err := appendEvents(nil, events)
+		require.NoError(t, err)
+		want, err := json.Marshal(events)
+		require.NoError(t, err)
+		require.JSONEq(t, string(want), string(written))
+	}
+	_, err := appendEvents(nil, []checkout.Event{{Data: map[string]any{"x": func() {}}}})
+	require.Error(t, err)
+}
+
+// recordOf writes one row of a table and returns its columns.
+func recordOf[T any](t *testing.T, table string, columns int, value T, write func(*record, T)) []byte {
+	t.Helper()
+	r := &record{}
+	encodeRows(r, rowTypes{table: {columns: make([]uint32, columns)}}, table, []T{value}, write)
+	require.NoError(t, r.err)
+	return r.data[arrayHeader+8:]
 }

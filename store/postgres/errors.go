@@ -31,7 +31,7 @@ const (
 // claimable are the unique constraints behind natural keys: when another process
 // claimed one between our load and our commit, a repeat loads what it wrote.
 var claimable = []string{
-	"idempotency_keys_pkey", "holds_pkey", "webhook_events_key", "customers_pkey",
+	"idempotency_keys_pkey", "orders_answer", "holds_pkey", "webhook_events_key", "customers_pkey",
 	"products_pkey", "inventory_pkey", "orders_live_cart",
 }
 

@@ -69,14 +69,16 @@ type record struct {
 	err     error
 }
 
-// encodeRows makes the array of a table's rows.
-func encodeRows[T any](types rowTypes, table string, rows []T, write func(*record, T)) *array {
+// encodeRows appends the array of a table's rows.
+func encodeRows[T any](r *record, types rowTypes, table string, rows []T, write func(*record, T)) {
 	typ, ok := types[table]
 	if !ok {
-		return &array{err: fmt.Errorf("%w: there is no table %s: migrate the database", store.ErrSchema, table)}
+		r.fail(fmt.Errorf("%w: there is no table %s: migrate the database", store.ErrSchema, table))
+		return
 	}
-	r := &record{columns: typ.columns, data: appendArrayHeader(nil, typ.element, len(rows))}
-	for i, row := range rows {
+	r.columns = typ.columns
+	r.data = appendArrayHeader(r.data, typ.element, len(rows))
+	for _, row := range rows {
 		start := len(r.data)
 		r.data = append(r.data, 0, 0, 0, 0)
 		r.data = binary.BigEndian.AppendUint32(r.data, uint32(len(typ.columns)))
@@ -84,15 +86,10 @@ func encodeRows[T any](types rowTypes, table string, rows []T, write func(*recor
 		write(r, row)
 		if r.next != len(typ.columns) {
 			r.fail(fmt.Errorf("%w: table %s has %d columns, and %d were written", store.ErrSchema, table, len(typ.columns), r.next))
-			break
+			return
 		}
-		size := len(r.data) - start
-		binary.BigEndian.PutUint32(r.data[start:], uint32(size-4))
-		if i == 0 {
-			r.data = slices.Grow(r.data, (len(rows)-1)*(size+size/8)) // the others are much alike
-		}
+		binary.BigEndian.PutUint32(r.data[start:], uint32(len(r.data)-start-4))
 	}
-	return &array{data: r.data, err: r.err}
 }
 
 func (r *record) fail(err error) { r.err = errors.Join(r.err, err) }
@@ -113,9 +110,12 @@ func (r *record) end(start int) {
 	binary.BigEndian.PutUint32(r.data[start-4:], uint32(len(r.data)-start))
 }
 
+// null in the place of a length says that there is no value.
+const null = math.MaxUint32
+
 func (r *record) null() {
 	start := r.begin()
-	binary.BigEndian.PutUint32(r.data[start-4:], math.MaxUint32)
+	binary.BigEndian.PutUint32(r.data[start-4:], null)
 }
 
 // nulls leaves n columns empty.
@@ -219,14 +219,15 @@ func (r *record) timeUnless(at, usual time.Time) {
 	r.time(at)
 }
 
-// ids writes a list of ids, one after the other; an empty one becomes NULL.
-func (r *record) ids(list []checkout.ID) {
+// log writes a list of ids, the last one first: what was there before is then the
+// end of the value, and an update's record leaves it out. An empty one becomes NULL.
+func (r *record) log(list []checkout.ID) {
 	if len(list) == 0 {
 		r.null()
 		return
 	}
 	start := r.begin()
-	for i := range list {
+	for i := range slices.Backward(list) {
 		r.data = append(r.data, list[i][:]...)
 	}
 	r.end(start)

@@ -31,7 +31,7 @@ func scanOrder(r *row) *checkout.Order {
 	o.SecuredBy = r.id()
 	o.CancelReason = r.text()
 	o.InvoiceSeries = r.text()
-	o.Log = r.ids()
+	o.Log = r.log()
 	o.Allocations = scanAllocations(r)
 	return &o
 }

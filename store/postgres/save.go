@@ -1,30 +1,28 @@
 package postgres
 
 import (
-	"encoding/json"
+	"encoding/binary"
 	"fmt"
 
-	"github.com/jackc/pgx/v5"
-
+	"kassa/checkout"
 	"kassa/store"
 )
 
-// flight gathers the statements that write one batch.
-type flight struct {
-	batch *pgx.Batch
-	types rowTypes
+// saver queues the statements that write one batch.
+type saver struct {
+	*flight
 	tasks *taskChanges
+
+	answers   map[checkout.ID]*checkout.IdempotencyRecord // by the new order whose row has it
+	unordered []checkout.IdempotencyRecord
 }
 
 // queueSave queues one statement for each list that is not empty. What frees a
 // key comes before what takes one; the counters, which every other commit waits
 // for, come last.
-func queueSave(batch *pgx.Batch, types rowTypes, save *store.Save) (*invoiceNumbers, error) {
-	events, err := json.Marshal(save.Events)
-	if err != nil {
-		return nil, fmt.Errorf("postgres: %w: events: %w", errValue, err)
-	}
-	f := &flight{batch, types, sortTasks(save)}
+func queueSave(to *flight, save *store.Save) (*invoiceNumbers, error) {
+	f := &saver{flight: to, tasks: sortTasks(save)}
+	f.sortAnswers(save)
 	numbers := numberInvoices(save.Invoices)
 	queue(f, "insert_customers", "customers", save.NewCustomers, writeCustomerRow)
 	queue(f, "update_customers", "customers", save.Customers, writeCustomerRow)
@@ -36,7 +34,7 @@ func queueSave(batch *pgx.Batch, types rowTypes, save *store.Save) (*invoiceNumb
 	queuePayments(f, save)
 	queue(f, "insert_refunds", "refunds", pointers(save.NewRefunds), writeRefund)
 	queue(f, "update_refunds", "refunds", pointers(save.Refunds), writeRefund)
-	queueKeys(f, "delete_holds", save.DropHolds, textKeys)
+	queueKeys(f, "delete_holds", save.DropHolds, textColumn)
 	queue(f, "update_holds", "holds", save.Holds, writeHold)
 	queue(f, "insert_holds", "holds", save.NewHolds, writeHold)
 	queue(f, "insert_levels", "inventory", save.NewLevels, writeLevel)
@@ -45,24 +43,52 @@ func queueSave(batch *pgx.Batch, types rowTypes, save *store.Save) (*invoiceNumb
 	queue(f, "insert_webhooks", "webhook_events", save.NewWebhooks, writeWebhook)
 	queue(f, "update_webhooks", "webhook_events", save.Webhooks, writeWebhookChange)
 	queueTasks(f, save)
-	queue(f, "insert_answers", "idempotency_keys", save.Answers, writeAnswer)
+	queue(f, "insert_answers", "idempotency_keys", f.unordered, writeAnswer)
 	queueInvoices(f, numbers)
-	batch.Queue(statement("append_log"), uuid(save.BatchID), events, uuid(save.Owner), save.After)
-	return numbers, nil
+	return numbers, f.appendLog(save)
+}
+
+func (f *saver) appendLog(save *store.Save) (err error) {
+	f.open("append_log", 4)
+	f.value(save.BatchID[:])
+	start := f.param()
+	if f.data, err = appendEvents(f.data, save.Events); err != nil {
+		return fmt.Errorf("postgres: %w: events: %w", errValue, err)
+	}
+	f.endParam(start)
+	f.value(optionalID(save.Owner))
+	f.value(binary.BigEndian.AppendUint64(nil, uint64(save.After)))
+	f.close(step{})
+	return nil
 }
 
 // queue queues a statement that takes rows of a table.
-func queue[T any](f *flight, name, table string, rows []T, write func(*record, T)) {
-	if len(rows) > 0 {
-		f.batch.Queue(statement(name), encodeRows(f.types, table, rows, write))
+func queue[T any](f *saver, name, table string, rows []T, write func(*record, T)) {
+	if len(rows) == 0 {
+		return
 	}
+	f.open(name, 1)
+	start := f.param()
+	encodeRows(&f.record, f.types, table, rows, write)
+	f.endParam(start)
+	f.close(step{})
 }
 
 // queueKeys queues a statement that takes less than whole rows.
-func queueKeys[T any](f *flight, name string, rows []T, columns func([]T) []any) {
+func queueKeys[T any](f *saver, name string, rows []T, columns func([]T) [][]byte) {
 	if len(rows) > 0 {
-		f.batch.Queue(statement(name), columns(rows)...)
+		f.call(name, step{}, columns(rows)...)
 	}
+}
+
+func textColumn(keys []string) [][]byte { return [][]byte{texts(keys, self).data} }
+
+// optionalID is an id as a parameter; the zero id becomes NULL.
+func optionalID(id checkout.ID) []byte {
+	if id.IsZero() {
+		return nil
+	}
+	return id[:]
 }
 
 func pointers[T any](rows []T) []*T {

@@ -51,19 +51,23 @@ func (n *invoiceNumbers) give() {
 
 // queueInvoices raises the counters and writes the orders that they number. In
 // place of its number an order brings how many come after it.
-func queueInvoices(f *flight, numbers *invoiceNumbers) {
+func queueInvoices(f *saver, numbers *invoiceNumbers) {
 	if len(numbers.orders) == 0 {
 		return
 	}
 	counters := slices.Sorted(maps.Keys(numbers.counts))
 	counts := ints(counters, func(name string) int64 { return numbers.counts[name] })
 	orders := slices.SortedFunc(slices.Values(numbers.orders), func(a, b *checkout.Order) int { return a.ID.Compare(b.ID) })
-	rows := encodeRows(f.types, "orders", orders, func(r *record, o *checkout.Order) {
-		writeOrderState(r, o, numbers.later[o.ID])
-		r.null()
+	f.open("number_orders", 3)
+	f.value(texts(counters, self).data)
+	f.value(counts.data)
+	start := f.param()
+	encodeRows(&f.record, f.types, "orders", orders, func(r *record, o *checkout.Order) {
+		writeChangedOrder(r, o, numbers.later[o.ID])
 	})
-	f.batch.Queue(statement("number_orders"), texts(counters, self), counts, rows).Query(each(func(r *row) {
+	f.endParam(start)
+	f.close(step{scan: func(r *row) {
 		name := r.text()
 		numbers.last[name] = r.int()
-	}))
+	}})
 }

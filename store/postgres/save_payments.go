@@ -7,7 +7,7 @@ import (
 )
 
 // queuePayments queues payments and what gateways call them.
-func queuePayments(f *flight, save *store.Save) {
+func queuePayments(f *saver, save *store.Save) {
 	created, changed := pointers(save.NewPayments), pointers(save.Payments)
 	queue(f, "insert_payments", "payments", created, f.writePayment)
 	queue(f, "update_payments", "payments", changed, f.writePayment)
@@ -24,7 +24,7 @@ func queuePayments(f *flight, save *store.Save) {
 	queue(f, "insert_refs", "payment_refs", refs, writeRefName)
 }
 
-func (f *flight) writePayment(r *record, p *checkout.Payment) {
+func (f *saver) writePayment(r *record, p *checkout.Payment) {
 	task, said := f.tasks.inRow[p.ID]
 	r.id(p.ID)
 	r.id(p.OrderID)

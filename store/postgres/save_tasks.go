@@ -87,17 +87,17 @@ func (c *taskChanges) end(d saga.TaskDrop, p *checkout.Payment) {
 }
 
 // queueTasks queues what is said of tasks beside the payments' rows.
-func queueTasks(f *flight, save *store.Save) {
+func queueTasks(f *saver, save *store.Save) {
 	queueKeys(f, "end_payment_tasks", f.tasks.other, dropColumns)
 	queueKeys(f, "delete_tasks", f.tasks.drops, dropColumns)
 	queue(f, "insert_tasks", "tasks", f.tasks.plain, writeTask)
 	queue(f, "insert_reminders", "task_reminders", f.tasks.reminders(save.BatchID), writeReminder)
 }
 
-func dropColumns(rows []saga.TaskDrop) []any {
-	return []any{
-		uuids(rows, func(d saga.TaskDrop) checkout.ID { return d.ID }),
-		uuids(rows, func(d saga.TaskDrop) checkout.ID { return d.Lease }),
+func dropColumns(rows []saga.TaskDrop) [][]byte {
+	return [][]byte{
+		uuids(rows, func(d saga.TaskDrop) checkout.ID { return d.ID }).data,
+		uuids(rows, func(d saga.TaskDrop) checkout.ID { return d.Lease }).data,
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"kassa/saga"
@@ -33,9 +32,13 @@ func (s *Store) Begin(context.Context) (store.Tx, error) {
 func (t *tx) Load(ctx context.Context, keys saga.Keys, state *saga.State) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	batch := &pgx.Batch{}
-	if err := t.begin(ctx, batch); err != nil {
+	begun := t.conn != nil
+	if err := t.acquire(ctx); err != nil {
 		return err
+	}
+	batch := &pgx.Batch{}
+	if !begun {
+		batch.Queue("begin")
 	}
 	queueLocks(batch, keys, state)
 	if err := t.conn.SendBatch(ctx, batch).Close(); err != nil {
@@ -49,17 +52,22 @@ func (t *tx) Load(ctx context.Context, keys saga.Keys, state *saga.State) error 
 func (t *tx) Commit(ctx context.Context, save *store.Save) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	batch := &pgx.Batch{}
-	if err := t.begin(ctx, batch); err != nil {
+	begun := t.conn != nil
+	if err := t.acquire(ctx); err != nil {
 		return err
 	}
-	numbers, err := queueSave(batch, rowTypesOf(t.conn.Conn()), save)
+	f := newFlight(t.conn.Conn())
+	defer f.land()
+	if !begun {
+		f.call("begin", step{})
+	}
+	numbers, err := queueSave(f, save)
 	if err != nil {
 		t.abort(ctx)
 		return err
 	}
-	batch.Queue("commit").Exec(committed)
-	if err := t.conn.SendBatch(ctx, batch).Close(); err != nil {
+	f.call("commit", step{done: committed})
+	if err := f.fly(ctx, t.conn.Conn().PgConn()); err != nil {
 		t.abort(ctx)
 		return commitError(err)
 	}
@@ -69,15 +77,15 @@ func (t *tx) Commit(ctx context.Context, save *store.Save) error {
 }
 
 // committed refuses the answer that COMMIT gives in a transaction that failed.
-func committed(tag pgconn.CommandTag) error {
-	if tag.String() != "COMMIT" {
+func committed(tag string) error {
+	if tag != "COMMIT" {
 		return fmt.Errorf("%w: COMMIT was answered by %s", errValue, tag)
 	}
 	return nil
 }
 
-// begin takes a connection and queues BEGIN, unless that was done.
-func (t *tx) begin(ctx context.Context, batch *pgx.Batch) error {
+// acquire takes a connection, unless that was done.
+func (t *tx) acquire(ctx context.Context) error {
 	if t.spent {
 		return errSpent
 	}
@@ -90,7 +98,6 @@ func (t *tx) begin(ctx context.Context, batch *pgx.Batch) error {
 		return mapError(err)
 	}
 	t.conn = conn
-	batch.Queue("begin")
 	return nil
 }
 

@@ -229,4 +229,40 @@ func testNaturalKeys(t *testing.T, h Harness) {
 		})
 	}
 	t.Run("race", func(t *testing.T) { t.Parallel(); naturalKeyRace(t, h) })
+	t.Run("answer of an order", func(t *testing.T) { t.Parallel(); answersOfOrders(t, h.handles(t)) })
+}
+
+// answersOfOrders: an answer may be committed with the order that it names or after
+// it. Whichever a store does with the two, the second of one key is told to repeat.
+func answersOfOrders(t *testing.T, handles []store.Store) {
+	with := func(key string) store.Save {
+		o, answer := newOrder(), newAnswer(key)
+		answer.Answer = checkout.Answer{Status: 201, Order: o.ID}
+		return store.Save{NewOrders: []*checkout.Order{o}, Answers: []checkout.IdempotencyRecord{answer}}
+	}
+	after := func(key string) store.Save {
+		save := with(key)
+		commit(t, handles[0], store.Save{NewOrders: save.NewOrders})
+		save.NewOrders = nil
+		return save
+	}
+	for name, pair := range map[string][2]func(string) store.Save{
+		"with, with": {with, with}, "with, after": {with, after}, "after, with": {after, with}, "after, after": {after, after},
+	} {
+		first := pair[0](name)
+		commit(t, handles[0], first)
+		second := pair[1](name)
+		require.ErrorIs(t, tryCommit(bounded(t), handles[1], &second), store.ErrRetry, name)
+		kept := load(t, handles[1], saga.Keys{Answers: []checkout.KeyID{first.Answers[0].KeyID}}).Answers
+		require.Equal(t, &first.Answers[0], kept[first.Answers[0].KeyID], name)
+	}
+	both := with("both")
+	twice := both.Answers[0]
+	twice.Key, twice.Answer.Status = "both again", 200
+	both.Answers = append(both.Answers, twice)
+	commit(t, handles[0], both)
+	for _, answer := range both.Answers {
+		kept := load(t, handles[1], saga.Keys{Answers: []checkout.KeyID{answer.KeyID}}).Answers
+		require.Equal(t, &answer, kept[answer.KeyID])
+	}
 }

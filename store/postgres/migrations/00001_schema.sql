@@ -130,10 +130,15 @@ create table orders (
     order_id        uuid primary key,
     cart_id         uuid,
     live_cart_id    uuid, -- cart_id while the order is alive for its cart
+    answer_key      uuid, -- the answer of the checkout that made it: as in idempotency_keys
     created_at      timestamptz not null,
     amount          bigint not null constraint orders_amount check (amount >= 0), -- minor units
+    answer_status   integer,
+    answer_hash     bytea,
     currency        text not null,
     user_id         text collate "C" references customers,
+    details         json not null, -- the snapshot of the checkout; never updated
+    allocations     json, -- as in holds
     hold_expires_at timestamptz,
     updated_at      timestamptz, -- null until its first change
     confirmed_at    timestamptz,
@@ -148,12 +153,11 @@ create table orders (
     secured_by      uuid,
     cancel_reason   text,
     invoice_series  text,
-    log             bytea, -- batches of event_log that hold the order's events, 16 bytes each
-    allocations     json,  -- as in holds
-    details         json not null -- the snapshot of the checkout; never updated
+    log             bytea -- batches of event_log that hold the order's events, 16 bytes each, the newest first
 ) with (fillfactor = 40);
 
 create unique index orders_live_cart on orders (live_cart_id) where live_cart_id is not null;
+create unique index orders_answer on orders (answer_key) where answer_key is not null;
 create index orders_hold_expires_at on orders (hold_expires_at);
 create index orders_user_id on orders (user_id, order_id) where user_id is not null;
 
@@ -294,7 +298,9 @@ create table task_reminders (
 alter table task_reminders alter column payments set storage external;
 
 -- Kept answers. A key is the first 16 bytes of SHA-256 over its scope and the
--- client's text: those are long, and nothing asks for them.
+-- client's text: those are long, and nothing asks for them. The answer of a checkout
+-- stands in the row of the order that it made, which needs no purge; keys_free has
+-- no key stand in both.
 create table idempotency_keys (
     key_id       uuid primary key,
     order_id     uuid, -- where the answer is written anew from an order
@@ -373,6 +379,18 @@ create function still_owned(logged bigint) returns void language plpgsql as $$
 begin
     if logged <> 1 then
         raise exception 'the rows have another owner' using errcode = 'KA001';
+    end if;
+end
+$$;
+-- +goose StatementEnd
+
+-- keys_free refuses a commit whose idempotency keys stand in the other table already.
+-- +goose StatementBegin
+create function keys_free(taken bigint) returns void language plpgsql as $$
+begin
+    if taken <> 0 then
+        raise exception '% idempotency keys are taken', taken
+            using errcode = 'unique_violation', constraint = 'idempotency_keys_pkey';
     end if;
 end
 $$;

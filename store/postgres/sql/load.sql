@@ -52,7 +52,11 @@ where user_id = any($1::text[]);
 -- name: load_answers
 select key_id, request_hash, status, body, order_id, created_at
 from idempotency_keys
-where key_id = any($1::uuid[]);
+where key_id = any($1::uuid[])
+union all
+select answer_key, answer_hash, answer_status, null, order_id, created_at
+from orders
+where answer_key = any($1::uuid[]);
 
 -- name: load_webhooks
 select w.*

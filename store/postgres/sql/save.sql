@@ -1,6 +1,12 @@
 -- What a transaction writes: one statement a table, which gets an array of the
 -- table's rows.
 
+-- name: begin
+begin;
+
+-- name: commit
+commit;
+
 -- name: insert_customers
 insert into customers select * from unnest($1::customers[]);
 
@@ -168,10 +174,18 @@ where t.task_id = u.task_id and (u.lease_id is null or t.lease_id = u.lease_id);
 insert into tasks select * from unnest($1::tasks[]);
 
 -- name: insert_answers
-insert into idempotency_keys select * from unnest($1::idempotency_keys[]);
+with inserted as (
+    insert into idempotency_keys select * from unnest($1::idempotency_keys[])
+    returning key_id
+)
+select keys_free(count(*)) from inserted i join orders o on o.answer_key = i.key_id;
 
 -- name: insert_orders
-insert into orders select * from unnest($1::orders[]);
+with inserted as (
+    insert into orders select * from unnest($1::orders[])
+    returning answer_key
+)
+select keys_free(count(*)) from inserted i join idempotency_keys k on k.key_id = i.answer_key;
 
 -- name: update_orders
 with changed as (

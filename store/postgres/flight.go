@@ -1,0 +1,227 @@
+package postgres
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
+)
+
+// flight is the exchange that writes and commits one batch: many statements that
+// travel together. It is written here, straight into one buffer, because a batch is
+// up to a megabyte and the library would copy it four times.
+//
+// The protocol is chapter 55 of the PostgreSQL manual. Each statement is a Bind and
+// an Execute, and before its first use on a connection a Parse, which nobody waits
+// for: its types stand in its text. One Sync ends them all. After an error the
+// server passes over the rest.
+type flight struct {
+	record // the messages, and the rows that they hold
+
+	types  rowTypes
+	known  map[string]bool // statements that the connection has
+	parsed []string        // statements that this flight brings, in order
+	steps  []step
+	bind   int // where the open Bind begins
+}
+
+// step is what to do with the answer of a statement.
+type step struct {
+	scan func(*row)         // each row; nil where there are none
+	done func(string) error // the command's tag; nil where it says nothing new
+}
+
+const knownKey = "kassa.statements"
+
+// buffers are kept for the next flight, but for those of very large ones.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+const maxBuffer = 4 << 20
+
+func newFlight(conn *pgx.Conn) *flight {
+	data := conn.PgConn().CustomData()
+	known, ok := data[knownKey].(map[string]bool)
+	if !ok {
+		known = map[string]bool{}
+		data[knownKey] = known
+	}
+	f := &flight{types: rowTypesOf(conn), known: known}
+	f.data = (*buffers.Get().(*[]byte))[:0] //nolint:forcetypeassert // the pool holds nothing else
+	return f
+}
+
+// land gives the buffer back.
+func (f *flight) land() {
+	data := f.data
+	f.data = nil
+	if cap(data) <= maxBuffer {
+		buffers.Put(&data)
+	}
+}
+
+// message begins a message; its length is set by endMessage.
+func (f *flight) message(kind byte) (start int) {
+	f.data = append(f.data, kind, 0, 0, 0, 0)
+	return len(f.data) - 4
+}
+
+func (f *flight) endMessage(start int) {
+	binary.BigEndian.PutUint32(f.data[start:], uint32(len(f.data)-start))
+}
+
+func (f *flight) string(text string) { f.data = append(append(f.data, text...), 0) }
+
+func (f *flight) int16(n int) { f.data = binary.BigEndian.AppendUint16(f.data, uint16(n)) }
+
+const binaryFormat = 1
+
+// open begins a statement with a number of parameters, all of them binary.
+func (f *flight) open(name string, params int) {
+	if !f.known[name] {
+		start := f.message('P')
+		f.string(name)
+		f.string(statement(name))
+		f.int16(0)
+		f.endMessage(start)
+		f.parsed = append(f.parsed, name)
+	}
+	f.bind = f.message('B')
+	f.string("")
+	f.string(name)
+	f.int16(1)
+	f.int16(binaryFormat)
+	f.int16(params)
+}
+
+// param begins a parameter; its length is set by endParam.
+func (f *flight) param() (start int) {
+	f.data = append(f.data, 0, 0, 0, 0)
+	return len(f.data)
+}
+
+func (f *flight) endParam(start int) {
+	binary.BigEndian.PutUint32(f.data[start-4:], uint32(len(f.data)-start))
+}
+
+// close ends a statement.
+func (f *flight) close(answer step) {
+	f.int16(1)
+	f.int16(binaryFormat)
+	f.endMessage(f.bind)
+	start := f.message('E')
+	f.string("")
+	f.data = append(f.data, 0, 0, 0, 0)
+	f.endMessage(start)
+	f.steps = append(f.steps, answer)
+}
+
+// value is a parameter that is encoded; nil is NULL.
+func (f *flight) value(value []byte) {
+	start := f.param()
+	if value == nil {
+		binary.BigEndian.PutUint32(f.data[start-4:], null)
+		return
+	}
+	f.data = append(f.data, value...)
+	f.endParam(start)
+}
+
+// call queues a statement whose parameters are encoded.
+func (f *flight) call(name string, answer step, params ...[]byte) {
+	f.open(name, len(params))
+	for _, value := range params {
+		f.value(value)
+	}
+	f.close(answer)
+}
+
+// fly sends all and reads the answers. Whatever is not a *pgconn.PgError leaves the
+// connection closed: nobody knows what is still to come on it.
+func (f *flight) fly(ctx context.Context, conn *pgconn.PgConn) error {
+	if f.err != nil {
+		return f.err
+	}
+	if err := ctx.Err(); err != nil {
+		return &unsentError{err}
+	}
+	f.endMessage(f.message('S'))
+	err := f.send(ctx, conn)
+	if err == nil {
+		err = f.receive(ctx, conn)
+	}
+	var refused *pgconn.PgError
+	if err != nil && !errors.As(err, &refused) {
+		hangUp(conn)
+	}
+	return err
+}
+
+// unsentError is a failure before the first byte was sent.
+type unsentError struct{ error }
+
+// SafeToRetry is what pgconn.SafeToRetry asks for.
+func (*unsentError) SafeToRetry() bool { return true }
+
+// Unwrap returns the cause.
+func (e *unsentError) Unwrap() error { return e.error }
+
+func (f *flight) send(ctx context.Context, conn *pgconn.PgConn) error {
+	deadline, _ := ctx.Deadline()
+	if err := conn.Conn().SetWriteDeadline(deadline); err != nil {
+		return &unsentError{err}
+	}
+	// It sends any bytes as they are.
+	if err := conn.Frontend().SendUnbufferedEncodedCopyData(f.data); err != nil {
+		return err
+	}
+	return conn.Conn().SetWriteDeadline(time.Time{})
+}
+
+// hangUp closes a connection without waiting for its server.
+func hangUp(conn *pgconn.PgConn) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = conn.Close(ctx) // it is of no use either way
+}
+
+// receive reads the answers of all statements. The first error stands for all that
+// come after it.
+func (f *flight) receive(ctx context.Context, conn *pgconn.PgConn) (failed error) {
+	r := &row{}
+	for next := 0; ; {
+		message, err := conn.ReceiveMessage(ctx)
+		if err != nil {
+			if failed != nil {
+				return failed
+			}
+			// The library calls this safe to retry, which a commit is not.
+			return fmt.Errorf("read the answer of a commit: %s", err)
+		}
+		switch m := message.(type) {
+		case *pgproto3.ParseComplete:
+			f.known[f.parsed[0]] = true
+			f.parsed = f.parsed[1:]
+		case *pgproto3.DataRow:
+			if r.values, r.next = m.Values, 0; f.steps[next].scan != nil {
+				f.steps[next].scan(r)
+			}
+		case *pgproto3.CommandComplete:
+			if done := f.steps[next].done; done != nil {
+				failed = errors.Join(failed, done(string(m.CommandTag)))
+			}
+			next++
+		case *pgproto3.ErrorResponse:
+			if failed == nil {
+				failed = pgconn.ErrorResponseToPgError(m)
+			}
+		case *pgproto3.ReadyForQuery:
+			return errors.Join(failed, r.err)
+		}
+	}
+}
