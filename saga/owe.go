@@ -11,10 +11,6 @@ func (d *draft) owe(o *checkout.Order, p *checkout.Payment, run *TaskRun) {
 		d.oweAct(o, p, run)
 		return
 	}
-	if standsIn(p, run) {
-		d.kept = p.ID
-		return
-	}
 	next := checkout.Task{ID: p.ID, Kind: checkout.TaskLookUp, OrderID: o.ID}
 	if run != nil {
 		next.CreatedAt = run.Task.CreatedAt

@@ -184,6 +184,10 @@ func (d *draft) pend(o *checkout.Order, p *checkout.Payment, run *TaskRun) {
 	if p.Action != nil || p.GatewayRef != "" {
 		p.Token = "" // the gateway has it
 	}
+	if standsIn(p, run) {
+		d.kept = p.ID
+		return
+	}
 	d.owe(o, p, run)
 }
 
