@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -201,7 +200,7 @@ func (f *flight) receive(ctx context.Context, conn *pgconn.PgConn) (failed error
 				return failed
 			}
 			// The library calls this safe to retry, which a commit is not.
-			return fmt.Errorf("read the answer of a commit: %s", err)
+			return errors.New("read the answer of a commit: " + err.Error())
 		}
 		switch m := message.(type) {
 		case *pgproto3.ParseComplete:

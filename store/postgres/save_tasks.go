@@ -58,9 +58,9 @@ func byID(payments []checkout.Payment) map[checkout.ID]*checkout.Payment {
 // put places a task. To delete what it replaces and insert it logs less than an
 // insert that minds conflicts.
 func (c *taskChanges) put(t *checkout.Task, p *checkout.Payment, isNew bool) {
-	any := saga.TaskDrop{ID: t.ID}
+	ended := saga.TaskDrop{ID: t.ID}
 	if !isNew || p == nil {
-		c.drops = append(c.drops, any)
+		c.drops = append(c.drops, ended)
 	}
 	if p != nil && fits(t, p) {
 		c.inRow[t.ID] = taskChange{put: t}
@@ -68,7 +68,7 @@ func (c *taskChanges) put(t *checkout.Task, p *checkout.Payment, isNew bool) {
 	}
 	c.plain = append(c.plain, *t)
 	if !isNew || p == nil {
-		c.end(any, p)
+		c.end(ended, p)
 	}
 }
 
