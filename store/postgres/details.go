@@ -9,76 +9,6 @@ import (
 	"kassa/money"
 )
 
-// The long documents of an order hold lists in place of objects: the names of
-// fields were a third of an order's bytes. What is empty at a list's end is left
-// out. The view order_items reads them too.
-
-// list writes one JSON array.
-type list struct {
-	data []byte
-	kept int // up to the last value that is not empty
-}
-
-func beginList(data []byte) list {
-	data = append(data, '[')
-	return list{data, len(data)}
-}
-
-func (l *list) comma() {
-	if l.data[len(l.data)-1] != '[' {
-		l.data = append(l.data, ',')
-	}
-}
-
-func (l *list) text(value string) {
-	l.comma()
-	l.data = appendJSONText(l.data, value)
-	if value != "" {
-		l.kept = len(l.data)
-	}
-}
-
-func (l *list) int(value int64) {
-	l.comma()
-	l.data = strconv.AppendInt(l.data, value, 10)
-	if value != 0 {
-		l.kept = len(l.data)
-	}
-}
-
-func (l *list) end() []byte { return append(l.data[:l.kept], ']') }
-
-// appendLists writes a list of lists.
-func appendLists[T any](data []byte, values []T, write func(*list, T)) []byte {
-	data = append(data, '[')
-	for i, value := range values {
-		if i > 0 {
-			data = append(data, ',')
-		}
-		l := beginList(data)
-		write(&l, value)
-		data = l.end()
-	}
-	return append(data, ']')
-}
-
-// appendJSONText quotes text that is plain ASCII itself and leaves the rest to
-// encoding/json.
-func appendJSONText(data []byte, text string) []byte {
-	for i := range len(text) {
-		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
-			quoted, _ := json.Marshal(text) // a string can always be marshalled
-			return append(data, quoted...)
-		}
-	}
-	data = append(data, '"')
-	data = append(data, text...)
-	return append(data, '"')
-}
-
-// readList reads a JSON array into variables.
-func readList(data []byte, into ...any) error { return json.Unmarshal(data, &into) }
-
 // allocations writes a list of allocations; an empty one becomes NULL.
 func (r *record) allocations(all []checkout.Allocation) {
 	if len(all) == 0 {
@@ -120,7 +50,8 @@ func scanAllocations(r *row) []checkout.Allocation {
 	return out
 }
 
-// storedDetails is an order's snapshot as it is stored. The fields of
+// storedDetails is an order's snapshot as it is stored: with lists in place of
+// objects. The view order_items reads its lines too. The fields of
 // checkout.OrderDetails that are not named here are stored as they are.
 type storedDetails struct {
 	checkout.OrderDetails

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"encoding/json"
 	"maps"
 	"slices"
 	"strconv"
@@ -56,21 +55,4 @@ func appendEvent(data []byte, e *checkout.Event, keys []string) (_ []byte, _ []s
 func appendID(data []byte, id checkout.ID) []byte {
 	text, _ := id.MarshalText() // an id always has a text
 	return append(data, text...)
-}
-
-// appendJSON writes the kinds of value that most data are, and leaves the others to
-// encoding/json.
-func appendJSON(data []byte, value any) ([]byte, error) {
-	switch v := value.(type) {
-	case string:
-		return appendJSONText(data, v), nil
-	case int:
-		return strconv.AppendInt(data, int64(v), 10), nil
-	case int64:
-		return strconv.AppendInt(data, v, 10), nil
-	case bool:
-		return strconv.AppendBool(data, v), nil
-	}
-	text, err := json.Marshal(value)
-	return append(data, text...), err
 }

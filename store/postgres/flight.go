@@ -199,7 +199,7 @@ func (f *flight) receive(ctx context.Context, conn *pgconn.PgConn) (failed error
 			if failed != nil {
 				return failed
 			}
-			// The library calls this safe to retry, which a commit is not.
+			// Not wrapped: the library calls it safe to retry, which a commit is not.
 			return errors.New("read the answer of a commit: " + err.Error())
 		}
 		switch m := message.(type) {

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"crypto/rand"
+	neturl "net/url"
 	"os"
 	"testing"
 	"time"
@@ -45,6 +46,20 @@ func newSchema(t testing.TB) Config {
 	administer(t, url, "create schema "+name)
 	t.Cleanup(func() { administer(t, url, "drop schema "+name+" cascade") })
 	return Config{URL: url, Schema: schema, MaxConns: 8}
+}
+
+// newDatabase makes a database for this test alone: what the transactions of other
+// tests can still see does not keep rows there from being pruned.
+func newDatabase(t testing.TB) Config {
+	t.Helper()
+	url, database := testURL(t), "kassa_test_"+newID().String()
+	name := pgx.Identifier{database}.Sanitize()
+	administer(t, url, "create database "+name)
+	t.Cleanup(func() { administer(t, url, "drop database "+name+" with (force)") })
+	own, err := neturl.Parse(url)
+	require.NoError(t, err)
+	own.Path = "/" + database
+	return Config{URL: own.String(), MaxConns: 8}
 }
 
 func administer(t testing.TB, url, sql string) {

@@ -69,6 +69,8 @@ func TestViews(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
 	inr, jpy, kwd := newOrder(), newOrder(), newOrder()
+	line := &inr.Details.Quote.Lines[1]
+	line.Discount, line.Tax, line.Total = 100, 18, 49918
 	jpy.Total, kwd.Total = money.New(999, "JPY"), money.New(9990, "KWD")
 	save := newSave()
 	save.NewOrders = []*checkout.Order{inr, jpy, kwd}
@@ -85,6 +87,10 @@ func TestViews(t *testing.T) {
 		`select sku || ' ' || available_qty || ' ' || locked_qty from inventory_view`)
 	require.NoError(t, err)
 	require.Equal(t, []string{"A 8 3"}, stock)
+	items, err := query(t.Context(), s.pool, (*row).text,
+		`select concat_ws('|', line_no, sku, name, qty, unit_price, discount, tax, total, tax_code) from order_items where order_id = $1 order by line_no`, uuid(inr.ID))
+	require.NoError(t, err)
+	require.Equal(t, []string{"1|SKU-1|Blue kettle|1|49900|0|0|49900|8516", "2|SKU-2|Red kettle|1|50000|100|18|49918"}, items)
 }
 
 func TestServerSettings(t *testing.T) {

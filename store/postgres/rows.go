@@ -76,9 +76,11 @@ func scanPayment(r *row) checkout.Payment {
 	p.Amount.Minor = r.int()
 	r.skip(3) // the task
 	p.Attempt = int(r.int())
-	p.Closable = r.bool()
-	p.FindByRef = r.bool()
-	p.ManualCapture = r.bool()
+	p.CallNo = int(r.int())
+	p.LookUps = int(r.int())
+	for _, flag := range []*bool{&p.Closable, &p.FindByRef, &p.ManualCapture, &p.Unknown, &p.Closing, &p.Superseded, &p.Extra} {
+		*flag = r.bool()
+	}
 	p.Amount.Currency = money.Currency(r.text())
 	p.Gateway = r.text()
 	p.Method = checkout.Method(r.text())
@@ -86,19 +88,13 @@ func scanPayment(r *row) checkout.Payment {
 	p.RequestHash = r.hash()
 	p.ReturnURL = r.text()
 	p.GatewayRef = r.text()
+	p.ActionExpires = r.time()
 	p.UpdatedAt = r.timeOr(p.CreatedAt)
 	p.Captured.Minor = r.int()
 	p.RefundCommitted = r.int()
 	p.LookedUpAt = r.time()
-	p.ActionExpires = r.time()
 	p.Status = checkout.PaymentStatus(r.text())
 	r.skip(1) // the task's kind
-	p.CallNo = int(r.int())
-	p.LookUps = int(r.int())
-	p.Unknown = r.bool()
-	p.Closing = r.bool()
-	p.Superseded = r.bool()
-	p.Extra = r.bool()
 	p.Captured.Currency = p.Amount.Currency
 	if currency := r.bytes(); currency != nil {
 		p.Captured.Currency = money.Currency(currency)

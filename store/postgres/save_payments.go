@@ -32,34 +32,30 @@ func (f *saver) writePayment(r *record, p *checkout.Payment) {
 	r.int(p.Amount.Minor)
 	task.write(r, said)
 	r.int(int64(p.Attempt))
-	r.bool(p.Closable)
-	r.bool(p.FindByRef)
-	r.bool(p.ManualCapture)
+	r.int(int64(p.CallNo))
+	r.int(int64(p.LookUps))
+	for _, flag := range []bool{p.Closable, p.FindByRef, p.ManualCapture, p.Unknown, p.Closing, p.Superseded, p.Extra} {
+		r.bool(flag)
+	}
 	r.text(string(p.Amount.Currency))
 	r.text(p.Gateway)
 	r.text(string(p.Method))
 	r.optional(p.IdempotencyKey)
 	r.hash(p.RequestHash)
 	r.optional(p.ReturnURL)
-	r.optional(p.GatewayRef)
 	writePaymentState(r, p, task)
 }
 
-// writePaymentState writes the columns that change.
+// writePaymentState writes the columns that change in a payment's normal life.
 func writePaymentState(r *record, p *checkout.Payment, task taskChange) {
+	r.optional(p.GatewayRef)
+	r.time(p.ActionExpires)
 	r.timeUnless(p.UpdatedAt, p.CreatedAt)
 	r.optionalInt(p.Captured.Minor)
 	r.optionalInt(p.RefundCommitted)
 	r.time(p.LookedUpAt)
-	r.time(p.ActionExpires)
 	r.text(string(p.Status))
 	task.writeKind(r)
-	r.int(int64(p.CallNo))
-	r.int(int64(p.LookUps))
-	r.bool(p.Unknown)
-	r.bool(p.Closing)
-	r.bool(p.Superseded)
-	r.bool(p.Extra)
 	writeCapturedCurrency(r, p.Captured.Currency, p.Amount.Currency)
 	r.optional(p.ChargeID)
 	r.optional(p.Token)

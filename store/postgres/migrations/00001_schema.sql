@@ -15,6 +15,10 @@
 --   The names that gateways give begin with a time, as our ids do: new keys go to
 --   one end of their index.
 -- * States are enums: four bytes that read as words.
+-- * Queues and what is updated all the time have an autovacuum threshold of their
+--   own: a share of a table that is mostly dead rows comes too late. To vacuum them
+--   often costs little, because they are small. What only grows keeps the defaults:
+--   its updates are HOT and leave nothing in its indexes.
 -- * Foreign keys are where a mistake would lose money. A payment does without: its
 --   insert looks for the order, which costs a tenth of a key's trigger and lock.
 -- * Text keys compare by their bytes: as Go sorts them, and faster.
@@ -99,7 +103,7 @@ create table holds (
     created_at  timestamptz not null,
     expires_at  timestamptz not null,
     allocations json
-);
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000);
 
 create index holds_expires_at on holds (expires_at);
 
@@ -112,7 +116,8 @@ create table inventory (
     restocked_qty bigint not null constraint inventory_restocked check (restocked_qty >= 0),
     received_qty  bigint not null,
     primary key (sku, warehouse)
-) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+) with (fillfactor = 45, -- below, more pages are touched and pruned; above, a popular SKU fills its page
+    autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 
 -- The record behind received_qty.
 create table stock_adjustments (
@@ -170,9 +175,15 @@ create table payments (
     task_leased_until timestamptz,
     task_lease        uuid,
     attempt           integer not null,
+    call_no           integer not null,
+    look_ups          integer not null,
     closable          boolean not null,
     find_by_ref       boolean not null,
     manual_capture    boolean not null,
+    unknown           boolean not null,
+    closing           boolean not null,
+    superseded        boolean not null,
+    extra             boolean not null,
     currency          text not null,
     gateway           text collate "C" not null,
     method            text not null,
@@ -180,19 +191,13 @@ create table payments (
     request_hash      bytea,
     return_url        text,
     gateway_ref       text collate "C", -- session or gateway order, null until known
+    action_expires    timestamptz,
     updated_at        timestamptz, -- null until its first change
     captured          bigint constraint payments_captured check (captured >= 0), -- null until there is something
     refund_committed  bigint constraint payments_refund_committed check (refund_committed >= 0),
     looked_up_at      timestamptz,
-    action_expires    timestamptz,
     status            payment_status not null,
     task_kind         task_kind, -- the payment's task; null: it has none, or it stands in tasks
-    call_no           integer not null,
-    look_ups          integer not null,
-    unknown           boolean not null,
-    closing           boolean not null,
-    superseded        boolean not null,
-    extra             boolean not null,
     captured_currency text, -- null where it is the payment's
     gateway_txn_id    text collate "C", -- the charge, null until known
     token             text,
