@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"kassa/checkout"
 	"kassa/money"
 	"kassa/saga"
@@ -25,16 +27,14 @@ func BenchmarkLifecycle(b *testing.B) {
 }
 
 func lifecycles(b *testing.B, size int, loaded bool) {
-	l := &lifecycle{bench: newBench(b, size, 10_000), now: time.Unix(1_800_000_000, 0).UTC(), loaded: loaded, stock: map[string]checkout.Level{}}
-	for i := range 10_000 {
-		l.stock[sku(i)] = plenty(sku(i))
-	}
+	l := newLifecycle(b, size)
+	l.loaded = loaded
 	for range 3 {
 		l.run()
 	}
 	l.start()
 	for range b.N {
-		l.round(l.run)
+		l.round(func() { l.run() })
 	}
 	l.report()
 }
@@ -46,11 +46,22 @@ type lifecycle struct {
 	stock  map[string]checkout.Level
 }
 
-func (l *lifecycle) run() {
+func newLifecycle(b *testing.B, size int) *lifecycle {
+	b.Helper()
+	const skus = 10_000
+	l := &lifecycle{bench: newBench(b, size, skus), now: time.Unix(1_800_000_000, 0).UTC(), stock: map[string]checkout.Level{}}
+	for i := range skus {
+		l.stock[sku(i)] = plenty(sku(i))
+	}
+	return l
+}
+
+func (l *lifecycle) run() []*checkout.Order {
 	orders := l.place()
 	l.initiate(orders)
 	l.answer(orders)
 	l.pay(orders)
+	return orders
 }
 
 // need loads what a batch is decided on, where rows do not come from memory.
@@ -211,4 +222,27 @@ func (l *lifecycle) webhook(o *checkout.Order, p *checkout.Payment) *checkout.We
 			},
 		},
 	}
+}
+
+// BenchmarkRead reads paid orders with everything, after a commit has made the
+// reading connections' caches worthless, as it is under load.
+func BenchmarkRead(b *testing.B) {
+	const size = 32
+	l := newLifecycle(b, size)
+	var orders []*checkout.Order
+	for range 100 {
+		orders = append(orders, l.run()...)
+	}
+	l.start()
+	for i := range b.N {
+		l.run()
+		l.round(func() {
+			defer l.meter(cpuTime())
+			for j := range size {
+				_, err := l.store.Order(b.Context(), orders[(i*size+j)*7919%len(orders)].ID)
+				require.NoError(b, err)
+			}
+		})
+	}
+	l.report()
 }

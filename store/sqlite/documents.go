@@ -13,28 +13,27 @@ func bindAllocations(s *statement, list []checkout.Allocation) {
 		s.null()
 		return
 	}
-	s.document(func(d *document) {
-		d.open('[')
-		for _, a := range list {
-			d.open('{')
-			d.text("sku", a.SKU)
-			d.text("warehouse", a.Warehouse)
-			d.int("qty", a.Qty)
-			d.close('}')
-		}
-		d.close(']')
-	})
+	s.document(func(d *document) { writeAllocations(d, list) })
 }
 
-// bindEvents gives the events of a batch.
-func bindEvents(s *statement, events []checkout.Event) {
-	s.document(func(d *document) {
-		d.open('[')
-		for i := range events {
-			writeEvent(d, &events[i])
-		}
-		d.close(']')
-	})
+func writeAllocations(d *document, list []checkout.Allocation) {
+	d.open('[')
+	for _, a := range list {
+		d.open('{')
+		d.text("sku", a.SKU)
+		d.text("warehouse", a.Warehouse)
+		d.int("qty", a.Qty)
+		d.close('}')
+	}
+	d.close(']')
+}
+
+func writeEvents(d *document, events []checkout.Event) {
+	d.open('[')
+	for i := range events {
+		writeEvent(d, &events[i])
+	}
+	d.close(']')
 }
 
 func writeEvent(d *document, e *checkout.Event) {
@@ -53,36 +52,30 @@ func writeEvent(d *document, e *checkout.Event) {
 	d.close('}')
 }
 
-func bindDetails(s *statement, o *checkout.OrderDetails) {
-	s.document(func(d *document) {
-		d.open('{')
-		writeQuote(d, &o.Quote)
-		writeCustomer(d, &o.Customer)
-		writeAddress(d, "shipping_address", o.ShippingAddress)
-		writeAddress(d, "billing_address", o.BillingAddress)
-		d.optional("shipping_method", o.ShippingMethod)
-		d.optional("reference", o.Reference)
-		if len(o.Metadata) > 0 {
-			d.any("metadata", o.Metadata)
-		}
-		if o.HoldTTL != 0 {
-			d.int("hold_ttl_ns", int64(o.HoldTTL))
-		}
-		if len(o.Allocations) > 0 {
-			d.any("allocations", o.Allocations)
-		}
-		d.close('}')
-	})
+func writeDetails(d *document, o *checkout.OrderDetails) {
+	d.open('{')
+	writeQuote(d, &o.Quote)
+	writeCustomer(d, &o.Customer)
+	writeAddress(d, "shipping_address", o.ShippingAddress)
+	writeAddress(d, "billing_address", o.BillingAddress)
+	d.optional("shipping_method", o.ShippingMethod)
+	d.optional("reference", o.Reference)
+	if len(o.Metadata) > 0 {
+		d.any("metadata", o.Metadata)
+	}
+	if o.HoldTTL != 0 {
+		d.int("hold_ttl_ns", int64(o.HoldTTL))
+	}
+	if len(o.Allocations) > 0 {
+		d.any("allocations", o.Allocations)
+	}
+	d.close('}')
 }
 
 func writeQuote(d *document, q *checkout.Quote) {
 	d.openField("quote", '{')
 	d.text("currency", string(q.Currency))
-	d.openField("lines", '[')
-	for i := range q.Lines {
-		writeLine(d, &q.Lines[i])
-	}
-	d.close(']')
+	writeLines(d, q.Lines)
 	d.int("subtotal", q.Subtotal)
 	if len(q.Discounts) > 0 {
 		d.any("discounts", q.Discounts)
@@ -93,6 +86,18 @@ func writeQuote(d *document, q *checkout.Quote) {
 	}
 	d.int("total", q.Total)
 	d.close('}')
+}
+
+func writeLines(d *document, lines []checkout.QuoteLine) {
+	if lines == nil {
+		d.any("lines", nil)
+		return
+	}
+	d.openField("lines", '[')
+	for i := range lines {
+		writeLine(d, &lines[i])
+	}
+	d.close(']')
 }
 
 func writeLine(d *document, l *checkout.QuoteLine) {
@@ -133,21 +138,19 @@ func writeAddress(d *document, name string, a *checkout.Address) {
 	d.close('}')
 }
 
-// bindEvent gives what a webhook event has beside its columns, with times cut to
-// what columns keep.
-func bindEvent(s *statement, e *checkout.WebhookEvent) {
-	s.document(func(d *document) {
-		d.open('{')
-		d.text("type", e.Type)
-		d.time("occurred_at", e.OccurredAt.UTC().Truncate(time.Microsecond))
-		if e.Payment != nil {
-			writeReport(d, e.Payment)
-		}
-		if e.Refund != nil {
-			d.any("refund", e.Refund)
-		}
-		d.close('}')
-	})
+// writeWebhookEvent writes what a webhook event has beside its columns, with times
+// cut to what columns keep.
+func writeWebhookEvent(d *document, e *checkout.WebhookEvent) {
+	d.open('{')
+	d.optional("type", e.Type)
+	d.time("occurred_at", e.OccurredAt.UTC().Truncate(time.Microsecond))
+	if e.Payment != nil {
+		writeReport(d, e.Payment)
+	}
+	if e.Refund != nil {
+		d.any("refund", e.Refund)
+	}
+	d.close('}')
 }
 
 func writeReport(d *document, p *checkout.PaymentReport) {

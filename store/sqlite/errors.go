@@ -12,7 +12,7 @@ import (
 // naturalKeys are the unique keys that two processes may claim at once. A
 // repeat loads the other's row and decides on it.
 var naturalKeys = []string{
-	"customers.", "products.", "inventory.", "holds.", "idempotency_keys.",
+	"customers.", "products.", "levels.", "holds.", "idempotency_keys.",
 	"webhook_events.gateway", "orders.live_cart_id",
 }
 

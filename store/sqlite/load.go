@@ -58,7 +58,11 @@ func loadOrders(ctx context.Context, c *connection, ids []checkout.ID, state *sa
 
 // bareOrders reads orders with payments and refunds, without details.
 func bareOrders(ctx context.Context, c *connection, ids []checkout.ID) ([]*checkout.Order, error) {
-	orders, err := gather(ctx, c, "orders.by_id", ids, (*statement).id, scanOrder)
+	return readOrders(ctx, c, "orders.by_id", ids, scanOrder)
+}
+
+func readOrders(ctx context.Context, c *connection, name string, ids []checkout.ID, scan func(*row) *checkout.Order) ([]*checkout.Order, error) {
+	orders, err := gather(ctx, c, name, ids, (*statement).id, scan)
 	if err != nil {
 		return nil, err
 	}

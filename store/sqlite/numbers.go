@@ -20,31 +20,25 @@ type rowNumbers[K comparable] struct{ young, old map[K]int64 }
 
 const generation = 32 << 10 // rows
 
-// of is the number of a row, 0 where it is not known.
-func (n *rowNumbers[K]) of(key K) int64 {
-	if number, found := n.young[key]; found {
-		return number
-	}
-	return n.old[key]
-}
+// of is the number of a row that was put or learnt for this batch; 0 if it is not
+// there.
+func (n *rowNumbers[K]) of(key K) int64 { return n.young[key] }
 
-func (n *rowNumbers[K]) put(key K, number int64) {
-	if n.young == nil || len(n.young) >= generation {
-		n.young, n.old = make(map[K]int64), n.young
-	}
-	n.young[key] = number
-}
+func (n *rowNumbers[K]) put(key K, number int64) { n.young[key] = number }
 
-// learn asks for the numbers that are not known. A row that is not there stays
-// unknown.
+// learn makes the numbers of a batch's rows known, and room for those of new rows.
 func (n *rowNumbers[K]) learn(c *connection, name string, keys []K, bind func(*statement, K)) error {
-	var unknown []K
-	for _, key := range keys {
-		if n.of(key) == 0 {
-			unknown = append(unknown, key)
-		}
+	if n.young == nil || len(n.young) >= generation {
+		n.young, n.old = map[K]int64{}, n.young
 	}
-	for _, key := range unknown {
+	for _, key := range keys {
+		if n.young[key] != 0 {
+			continue
+		}
+		if number := n.old[key]; number != 0 {
+			n.put(key, number)
+			continue
+		}
 		found, err := gather(context.Background(), c, name, []K{key}, bind, scanInt)
 		if err != nil {
 			return err

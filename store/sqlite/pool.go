@@ -67,31 +67,33 @@ func (p *pool) begin(ctx context.Context, how string) (*connection, error) {
 	return c, nil
 }
 
-// commit ends the transaction. Where writing fails now, the pages may have
-// reached the disk all the same, and a restart may find them: only Fence tells.
+// commit ends a transaction and gives the connection back.
 func (p *pool) commit(c *connection) error {
 	defer p.release(c)
-	_, err := c.exec("commit")
-	if errors.Is(err, errClosed) { // which rolled it back
-		return err
-	}
-	if err != nil {
-		return fmt.Errorf("sqlite: %w: %s", store.ErrUnknownCommit, errors.Join(err, c.undo()).Error())
-	}
-	return nil
+	return c.commit()
 }
 
-// rollback ends the transaction and writes nothing.
+// rollback ends a transaction, writes nothing and gives the connection back.
 func (p *pool) rollback(c *connection) error {
 	defer p.release(c)
 	return c.undo()
+}
+
+// commit ends the transaction. Where writing fails now, the pages may have
+// reached the disk all the same, and a restart may find them: only Fence tells.
+func (c *connection) commit() error {
+	_, err := c.exec("commit")
+	if err == nil || errors.Is(err, errClosed) { // closing has rolled it back
+		return err
+	}
+	return fmt.Errorf("sqlite: %w: %s", store.ErrUnknownCommit, errors.Join(err, c.undo()).Error())
 }
 
 // undo rolls back unless SQLite did so itself, as it does on some errors.
 func (c *connection) undo() error {
 	var inside bool
 	err := c.use(func() error {
-		inside = native.Xsqlite3_get_autocommit(c.tls, c.handle) == 0
+		inside = native.Xsqlite3_get_autocommit(c.tls, c.db) == 0
 		return nil
 	})
 	if err != nil || !inside {

@@ -38,9 +38,17 @@ func list[T any](ctx context.Context, s *Store, find func(*connection) ([]T, err
 	return find(v.connection)
 }
 
-// rows is a list of one statement.
+// rows is a list of one statement, which sees one moment by itself.
 func rows[T any](ctx context.Context, s *Store, name string, scan func(*row) T, args ...any) ([]T, error) {
-	return list(ctx, s, func(c *connection) ([]T, error) { return collect(ctx, c, name, scan, args...) })
+	if err := s.check(ctx); err != nil {
+		return nil, err
+	}
+	c, err := s.reads.acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer s.reads.release(c)
+	return collect(ctx, c, name, scan, args...)
 }
 
 // one reads a single row and answers store.ErrNotFound where it is not there.
@@ -70,22 +78,7 @@ func (s *Store) Order(ctx context.Context, id checkout.ID) (*checkout.Order, err
 
 // wholeOrders reads orders with everything, in the order of ids.
 func wholeOrders(ctx context.Context, c *connection, ids []checkout.ID) ([]*checkout.Order, error) {
-	orders, err := bareOrders(ctx, c, ids)
-	if err != nil {
-		return nil, err
-	}
-	details, err := gather(ctx, c, "orders.details", ids, (*statement).id, scanDetails)
-	if err != nil {
-		return nil, err
-	}
-	byOrder := make(map[checkout.ID]*checkout.OrderDetails, len(details))
-	for _, d := range details {
-		byOrder[d.order] = d.details
-	}
-	for _, o := range orders {
-		o.Details = byOrder[o.ID]
-	}
-	return orders, nil
+	return readOrders(ctx, c, "orders.whole_by_id", ids, scanWholeOrder)
 }
 
 // Ids and creation times come from two clocks, the process's and the

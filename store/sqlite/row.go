@@ -62,7 +62,11 @@ func (r *row) bytes(wanted string, allowed int32) []byte {
 	}
 	s := r.statement
 	at := native.Xsqlite3_column_blob(s.tls, s.handle, column)
-	return libc.GoBytes(at, int(native.Xsqlite3_column_bytes(s.tls, s.handle, column)))
+	length := int(native.Xsqlite3_column_bytes(s.tls, s.handle, column))
+	if length == 0 {
+		return []byte{} // at is 0
+	}
+	return libc.GoBytes(at, length)
 }
 
 func (r *row) text() string { return string(r.bytes("text", native.SQLITE_TEXT)) }

@@ -71,20 +71,16 @@ func scanProduct(r *row) *checkout.Product {
 	return p
 }
 
-func bindLevel(s *statement, l checkout.Level) {
+func bindStock(s *statement, l checkout.Level, number int64) {
 	s.int(l.Available)
 	s.int(l.Locked)
 	s.int(l.Received)
 	s.int(l.Deducted)
 	s.int(l.Restocked)
-	s.text(l.SKU)
-	s.text(l.Warehouse)
-}
-
-func bindChangedLevel(s *statement, l checkout.Level, number int64) {
-	bindLevel(s, l)
 	s.int(number)
 }
+
+func bindLevel(s *statement, l checkout.Level) { bindStockKey(s, l.Key()) }
 
 func bindStockKey(s *statement, key checkout.StockKey) {
 	s.text(key.SKU)
@@ -151,7 +147,7 @@ func scanTask(r *row) checkout.Task {
 }
 
 func bindWebhook(s *statement, w *checkout.WebhookRecord) {
-	bindEvent(s, &w.Event)
+	s.document(func(d *document) { writeWebhookEvent(d, &w.Event) })
 	s.text(string(w.Status))
 	s.id(w.OrderID)
 	s.time(w.AppliedAt)

@@ -21,7 +21,7 @@ func bindIndexed(s *statement, o *checkout.Order) {
 func bindOrder(s *statement, o *checkout.Order) {
 	s.text(string(o.Status))
 	s.text(string(o.HoldStatus))
-	s.int(flags(o.HoldExtended, o.Superseded, o.Restocked))
+	s.flags(o.HoldExtended, o.Superseded, o.Restocked)
 	bindAllocations(s, o.Allocations)
 	s.id(o.SecuredBy)
 	bindSeldom(s, seldomOfOrder{o.ClosingSince.UTC().Truncate(time.Microsecond), o.CancelReason})
@@ -87,15 +87,11 @@ type seldomOfOrder struct {
 	CancelReason string    `json:"cancel_reason,omitzero"`
 }
 
-type detailsRow struct {
-	order   checkout.ID
-	details *checkout.OrderDetails
-}
-
-func scanDetails(r *row) detailsRow {
-	d := detailsRow{order: r.id(), details: &checkout.OrderDetails{}}
-	r.json(d.details)
-	return d
+func scanWholeOrder(r *row) *checkout.Order {
+	o := scanOrder(r)
+	o.Details = &checkout.OrderDetails{}
+	r.json(o.Details)
+	return o
 }
 
 func bindPayment(s *statement, p *checkout.Payment) {
@@ -104,7 +100,7 @@ func bindPayment(s *statement, p *checkout.Payment) {
 	s.optional(p.GatewayRef)
 	s.int(p.Captured.Minor)
 	s.int(p.RefundCommitted)
-	s.int(flags(p.FindByRef, p.ManualCapture, p.Closable, p.Unknown, p.Closing, p.Superseded, p.Extra))
+	s.flags(p.FindByRef, p.ManualCapture, p.Closable, p.Unknown, p.Closing, p.Superseded, p.Extra)
 	optionalJSON(s, p.Action)
 	s.time(p.ActionExpires)
 	s.optional(p.ReturnURL)

@@ -3,8 +3,9 @@
 //
 // Writes go through one connection, reads through a small pool beside it: in
 // WAL mode neither waits for the other. A row is written by a prepared statement
-// of its own, since a call into the same process is no round trip; rows are
-// loaded many at a time by one statement that is fed with their keys as JSON.
+// of its own, since a call into the same process is no round trip. The process
+// has the file alone, so that what helps the writer may be kept in its memory:
+// where rows stand, and which leases it has given. README.md says what shapes it.
 //
 // It must not know the rules of checkout, gateways or HTTP.
 package sqlite
@@ -15,6 +16,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,8 +29,14 @@ import (
 
 const readers = 4 // connections that answer queries
 
-// writePragmas make every commit durable and every reference checked.
-var writePragmas = []string{"page_size = 4096", "journal_mode = WAL", "cache_size = -32768", "temp_store = MEMORY", "synchronous = FULL", "foreign_keys = 1", "wal_autocheckpoint = 16000"}
+// writePragmas make every commit durable and every reference checked. The cache is
+// in KiB: it holds the pages that every batch comes back to.
+var writePragmas = []string{
+	"journal_mode = WAL", "synchronous = FULL", "foreign_keys = 1", "temp_store = MEMORY", "cache_size = -16384",
+}
+
+// noCheckpoints leaves checkpoints to the checkpointer.
+const noCheckpoints = "wal_autocheckpoint = 0"
 
 // Config says which file is the database and how it is opened.
 type Config struct {
@@ -51,9 +59,10 @@ type Store struct {
 	lock     *os.File // held while this process serves the file; nil if read-only
 	ready    atomic.Bool
 
-	writer *pool // one connection; nil if read-only
-	reads  *pool
-	owner  checkout.ID // whose commits succeed; used by who has the writer
+	writer      *pool // one connection; nil if read-only
+	reads       *pool
+	checkpoints *checkpointer // nil unless this process serves the file
+	owner       checkout.ID   // whose commits succeed; used by who has the writer
 }
 
 var _ store.Store = (*Store)(nil)
@@ -90,21 +99,31 @@ func realPath(name string) (string, error) {
 }
 
 func (s *Store) open() error {
+	if !s.readOnly {
+		if err := s.openWriter(); err != nil {
+			return err
+		}
+	}
 	var err error
-	if !s.readOnly && !s.beside {
+	s.reads, err = openPool(s.path, native.SQLITE_OPEN_READONLY, readers, "query_only = 1")
+	return err
+}
+
+func (s *Store) openWriter() (err error) {
+	pragmas := writePragmas
+	if !s.beside {
 		if s.lock, err = lockFile(s.path + ".lock"); err != nil {
 			return err
 		}
+		pragmas = append(slices.Clone(pragmas), noCheckpoints)
 	}
-	if !s.readOnly {
-		if err := makePrivate(s.path); err != nil {
-			return err
-		}
-		if s.writer, err = openPool(s.path, native.SQLITE_OPEN_READWRITE|native.SQLITE_OPEN_CREATE, 1, writePragmas...); err != nil {
-			return err
-		}
+	if err := makePrivate(s.path); err != nil {
+		return err
 	}
-	s.reads, err = openPool(s.path, native.SQLITE_OPEN_READONLY, readers, "query_only = 1")
+	if s.writer, err = openPool(s.path, native.SQLITE_OPEN_READWRITE|native.SQLITE_OPEN_CREATE, 1, pragmas...); err != nil || s.beside {
+		return err
+	}
+	s.checkpoints, err = newCheckpointer(s.path, s.writer)
 	return err
 }
 
@@ -130,6 +149,9 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // Close ends all connections and gives the file free.
 func (s *Store) Close() error {
+	if s.checkpoints != nil {
+		s.checkpoints.close()
+	}
 	if s.reads != nil {
 		s.reads.close()
 	}

@@ -108,7 +108,8 @@ func TestViews(t *testing.T) {
 		require.NoError(t, db.QueryRowContext(t.Context(), "SELECT amount FROM orders_view WHERE order_id = ?1", id).Scan(&got))
 		require.Equal(t, want, got)
 	}
-	_, err := db.ExecContext(t.Context(), "INSERT INTO inventory VALUES (1, 'A', 'east', 1, 2, 3, 0, 0), (2, 'A', 'west', 4, 5, 9, 0, 0)")
+	_, err := db.ExecContext(t.Context(), `INSERT INTO levels VALUES (1, 'A', 'east'), (2, 'A', 'west');
+		INSERT INTO stock VALUES (1, 1, 2, 3, 0, 0), (2, 4, 5, 9, 0, 0)`)
 	require.NoError(t, err)
 	var available, locked int
 	require.NoError(t, db.QueryRowContext(t.Context(), "SELECT available_qty, locked_qty FROM inventory_view WHERE sku = 'A'").Scan(&available, &locked))

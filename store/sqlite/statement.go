@@ -3,6 +3,7 @@ package sqlite
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"time"
 
 	native "modernc.org/sqlite/lib"
@@ -11,7 +12,7 @@ import (
 )
 
 // statement is a prepared statement. A bind function gives it its values, from
-// the first to the last.
+// the first to the last. All of it is called within the connection's use.
 type statement struct {
 	*connection
 	handle uintptr
@@ -54,16 +55,14 @@ func (s *statement) bool(b bool) {
 	}
 }
 
-func (s *statement) text(text string) {
-	at, room := s.memory.put(s.tls, len(text))
-	copy(room, text)
-	s.note(s.failure(native.Xsqlite3_bind_text(s.tls, s.handle, s.next(), at, int32(len(text)), 0)))
-}
+func (s *statement) text(text string)   { giveText(s, text) }
+func (s *statement) textOf(text []byte) { giveText(s, text) }
 
-func (s *statement) textOf(text []byte) {
-	at, room := s.memory.put(s.tls, len(text))
-	copy(room, text)
-	s.note(s.failure(native.Xsqlite3_bind_text(s.tls, s.handle, s.next(), at, int32(len(text)), 0)))
+func giveText[T string | []byte](s *statement, text T) {
+	if s.fits(len(text)) {
+		at := copied(&s.memory, s.tls, text)
+		s.note(s.failure(native.Xsqlite3_bind_text(s.tls, s.handle, s.next(), at, int32(len(text)), 0)))
+	}
 }
 
 // blob gives bytes; nil is NULL.
@@ -72,9 +71,20 @@ func (s *statement) blob(bytes []byte) {
 		s.null()
 		return
 	}
-	at, room := s.memory.put(s.tls, len(bytes))
-	copy(room, bytes)
-	s.note(s.failure(native.Xsqlite3_bind_blob(s.tls, s.handle, s.next(), at, int32(len(bytes)), 0)))
+	if s.fits(len(bytes)) {
+		at := copied(&s.memory, s.tls, bytes)
+		s.note(s.failure(native.Xsqlite3_bind_blob(s.tls, s.handle, s.next(), at, int32(len(bytes)), 0)))
+	}
+}
+
+// fits tells whether SQLite can be asked to take so many bytes. It takes a
+// thousand million.
+func (s *statement) fits(bytes int) bool {
+	if bytes > math.MaxInt32 {
+		s.note(fmt.Errorf("a value of %d bytes is too large", bytes))
+		return false
+	}
+	return true
 }
 
 // id gives an id; the zero id is NULL.
@@ -86,26 +96,28 @@ func (s *statement) id(id checkout.ID) {
 	s.blob(id[:])
 }
 
-// flags packs truths into one number, the first into its lowest bit.
-func flags(truths ...bool) (packed int64) {
+// ids gives a list of ids, 16 bytes each; an empty one is NULL.
+func (s *statement) ids(ids []checkout.ID) {
+	if len(ids) == 0 {
+		s.null()
+		return
+	}
+	s.scratch = s.scratch[:0]
+	for _, id := range ids {
+		s.scratch = append(s.scratch, id[:]...)
+	}
+	s.blob(s.scratch)
+}
+
+// flags gives truths packed into one number, the first in its lowest bit.
+func (s *statement) flags(truths ...bool) {
+	var packed int64
 	for i, truth := range truths {
 		if truth {
 			packed |= 1 << i
 		}
 	}
-	return packed
-}
-
-// ids gives a list of ids, 16 bytes each.
-func (s *statement) ids(ids []checkout.ID) {
-	data := s.scratch[:0]
-	for _, id := range ids {
-		data = append(data, id[:]...)
-	}
-	s.scratch = data
-	at, room := s.memory.put(s.tls, len(data))
-	copy(room, data)
-	s.note(s.failure(native.Xsqlite3_bind_blob(s.tls, s.handle, s.next(), at, int32(len(data)), 0)))
+	s.int(packed)
 }
 
 // time gives microseconds since 1970; the zero time is NULL.
@@ -205,5 +217,5 @@ func (s *statement) execute() (int, error) {
 			return 0, err
 		}
 	}
-	return int(native.Xsqlite3_changes(s.tls, s.connection.handle)), nil
+	return int(native.Xsqlite3_changes(s.tls, s.db)), nil
 }

@@ -66,17 +66,24 @@ func (t *tx) Commit(ctx context.Context, save *store.Save) error {
 		err = write(t.conn, save)
 	}
 	if err != nil {
-		t.conn.numbers = numbers{} // those of new rows are as if never given
-		err = errors.Join(err, t.Rollback(ctx))
-	} else {
-		err = t.store.writer.commit(t.end())
+		forget(t.conn, save)
+		return errors.Join(err, t.Rollback(ctx))
 	}
-	if err != nil {
-		for _, order := range save.Invoices {
-			order.InvoiceSeq = 0
-		}
+	conn := t.end()
+	defer t.store.writer.release(conn)
+	if err = conn.commit(); err != nil {
+		forget(conn, save)
 	}
+	t.store.checkpoints.after(conn)
 	return err
+}
+
+// forget takes back what was noted of rows that may not be there.
+func forget(conn *connection, save *store.Save) {
+	conn.numbers = numbers{}
+	for _, order := range save.Invoices {
+		order.InvoiceSeq = 0
+	}
 }
 
 // Rollback ends the transaction without a write. It is safe after Commit.
@@ -115,7 +122,8 @@ func (s *Store) mayWrite(ctx context.Context) error {
 func (s *Store) Own(ctx context.Context, owner checkout.ID) (position int64, err error) {
 	err = s.alone(ctx, func(c *connection) error {
 		s.owner = owner
-		position, err = count(c, "events", 0)
+		positions, err := collect(ctx, c, "event_log.position", scanInt)
+		position, err = single(positions, err, "position")
 		return err
 	})
 	return position, err
@@ -138,11 +146,11 @@ func (s *Store) Fence(ctx context.Context, batch checkout.ID) (committed bool, e
 		if _, err := c.exec("event_log.fence", batch[:]); err != nil {
 			return err
 		}
-		fenced, err := collect(ctx, c, "event_log.fenced", scanInt, batch[:])
+		position, err := collect(ctx, c, "event_log.position_of", scanInt, batch[:])
 		if err != nil {
 			return err
 		}
-		committed = fenced[0] == 0
+		committed = position[0] > 0
 		return nil
 	})
 	return committed, err

@@ -41,18 +41,23 @@ WHERE rowid IN (
     LIMIT ?2
 );
 
+-- name: event_log.position
+SELECT coalesce(max(position), 0) FROM event_log WHERE position > 0;
+
 -- name: event_log.insert
-INSERT INTO event_log (batch_id, position, events, fenced) VALUES (?, ?, ?, 0);
+INSERT INTO event_log (position, batch_id, events)
+VALUES ((SELECT coalesce(max(position), 0) + 1 FROM event_log WHERE position > 0), ?, ?);
 
 -- name: event_log.fence
-INSERT INTO event_log (batch_id, position, events, fenced) VALUES (?, NULL, '[]', 1)
+INSERT INTO event_log (position, batch_id, events)
+VALUES ((SELECT coalesce(min(position), 0) - 1 FROM event_log WHERE position < 0), ?, '[]')
 ON CONFLICT (batch_id) DO NOTHING;
 
--- name: event_log.fenced
-SELECT fenced FROM event_log WHERE batch_id = ?;
+-- name: event_log.position_of
+SELECT position FROM event_log WHERE batch_id = ?;
 
 -- name: event_log.by_batch
-SELECT batch_id, position, events FROM event_log WHERE batch_id = ? AND fenced = 0;
+SELECT batch_id, position, events FROM event_log WHERE batch_id = ? AND position > 0;
 
 -- name: event_log.after
 SELECT batch_id, position, events
@@ -67,7 +72,9 @@ ON CONFLICT (name) DO UPDATE SET value = value + excluded.value
 RETURNING value;
 
 -- name: counters.all
-SELECT name, value FROM counters;
+SELECT name, value FROM counters
+UNION ALL
+SELECT 'events', max(position) FROM event_log WHERE position > 0 HAVING max(position) > 0;
 
 -- name: settings.insert
 INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING;

@@ -31,6 +31,14 @@ SELECT order_id, cart_id, user_id, status, amount, currency, hold_status, hold_e
 FROM orders
 WHERE order_id = ?;
 
+-- name: orders.whole_by_id
+SELECT order_id, cart_id, user_id, status, amount, currency, hold_status, hold_expires_at, flags, allocations,
+       secured_by, seldom, invoice_series, invoice_seq, event_seq, log, created_at,
+       updated_at, confirmed_at, details
+FROM orders
+JOIN order_details USING (order_no)
+WHERE order_id = ?;
+
 -- The bounds on ids keep a range of times from scanning the whole table: an id
 -- begins with its time. The margin that the caller adds covers nodes' clocks.
 -- name: orders.list
@@ -62,6 +70,3 @@ FROM orders
 WHERE hold_status = 'OPEN' AND hold_expires_at > ? AND hold_expires_at <= ?
 ORDER BY hold_expires_at, order_id
 LIMIT ?;
-
--- name: orders.details
-SELECT o.order_id, d.details FROM orders o JOIN order_details d ON d.order_no = o.order_no WHERE o.order_id = ?;

@@ -1,14 +1,17 @@
--- name: inventory.insert
-INSERT INTO inventory (available_qty, locked_qty, received_qty, deducted_qty, restocked_qty, sku, warehouse)
-VALUES (?, ?, ?, ?, ?, ?, ?);
+-- name: levels.insert
+INSERT INTO levels (sku, warehouse) VALUES (?, ?);
 
--- name: inventory.update
-UPDATE inventory
+-- name: levels.number
+SELECT level_no FROM levels WHERE sku = ? AND warehouse = ?;
+
+-- name: stock.insert
+INSERT INTO stock (available_qty, locked_qty, received_qty, deducted_qty, restocked_qty, level_no)
+VALUES (?, ?, ?, ?, ?, ?);
+
+-- name: stock.update
+UPDATE stock
 SET available_qty = ?, locked_qty = ?, received_qty = ?, deducted_qty = ?, restocked_qty = ?
-WHERE sku = ? AND warehouse = ? AND level_no = ?;
-
--- name: inventory.number
-SELECT level_no FROM inventory WHERE sku = ? AND warehouse = ?;
+WHERE level_no = ?;
 
 -- name: inventory.by_sku
 SELECT sku, warehouse, available_qty, locked_qty, received_qty, deducted_qty, restocked_qty

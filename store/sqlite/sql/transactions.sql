@@ -9,3 +9,6 @@ COMMIT;
 
 -- name: rollback
 ROLLBACK;
+
+-- name: checkpoint
+PRAGMA wal_checkpoint(PASSIVE);
