@@ -15,6 +15,7 @@ import (
 // prepared is a batch that was decided from memory and is written in one flight.
 type prepared struct {
 	engine   *Engine
+	tx       store.Tx
 	save     *store.Save // nil: nothing changed
 	outcomes []batch.Outcome[Reply]
 	numbered map[checkout.ID]bool // orders whose row the commit gives an invoice number
@@ -29,12 +30,19 @@ func (p *prepared) Commit(ctx context.Context) error {
 	if p.save == nil {
 		return nil
 	}
-	tx, err := p.engine.store.Begin(ctx)
-	if err != nil {
+	defer p.engine.rollback(p.tx)
+	return p.engine.owner.commit(ctx, p.tx, p.save)
+}
+
+// stage readies the commit, while the batch before is still in the air.
+func (p *prepared) stage(ctx context.Context) (err error) {
+	if p.save == nil {
+		return nil
+	}
+	if p.tx, err = p.engine.store.Begin(ctx); err != nil {
 		return err
 	}
-	defer p.engine.rollback(tx)
-	return p.engine.owner.commit(ctx, tx, p.save)
+	return p.tx.Stage(ctx, p.save)
 }
 
 // Prepare decides a batch from memory, on top of the one that is committing. What
@@ -62,8 +70,15 @@ func (e *Engine) Prepare(ctx context.Context, id checkout.ID, calls []*call) (ba
 	if err != nil {
 		return nil, err
 	}
-	e.last = e.prepared(set, id, outcomes)
-	return e.last, nil
+	next := e.prepared(set, id, outcomes)
+	if err := next.stage(ctx); err != nil {
+		return nil, err
+	}
+	if next.save != nil {
+		e.recent.keep(set)
+	}
+	e.last = next
+	return next, nil
 }
 
 // workset is the one of the batch before, where that was not so much larger that
@@ -92,7 +107,6 @@ func (e *Engine) prepared(set *workset, id checkout.ID, outcomes []batch.Outcome
 			p.numbered[o.ID] = true
 		}
 	}
-	e.recent.keep(set)
 	return p
 }
 

@@ -116,6 +116,12 @@ type Tx interface {
 	// again for more; keys are unique and not yet loaded.
 	Load(ctx context.Context, keys saga.Keys, state *saga.State) error
 
+	// Stage readies what Commit will write, so that Commit is short. It is not
+	// needed, takes no lock and no connection, and is followed by Commit with the
+	// same save, of which only After may have changed. A transaction that has
+	// staged and nothing else may be dropped without a word.
+	Stage(ctx context.Context, save *Save) error
+
 	// Commit writes everything and the batch's row in the event log, and
 	// commits. An error other than ErrUnknownCommit means that nothing was
 	// written.

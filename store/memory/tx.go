@@ -53,6 +53,9 @@ func (t *tx) Rollback(context.Context) error {
 	return nil
 }
 
+// Stage has nothing to do: rows are kept as they come.
+func (t *tx) Stage(context.Context, *store.Save) error { return nil }
+
 // Commit writes everything or nothing.
 func (t *tx) Commit(ctx context.Context, save *store.Save) error {
 	if err := t.start(ctx); err != nil {

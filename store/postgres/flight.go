@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 )
@@ -17,17 +16,16 @@ import (
 // up to a megabyte and the library would copy it four times.
 //
 // The protocol is chapter 55 of the PostgreSQL manual. Each statement is a Bind and
-// an Execute, and before its first use on a connection a Parse, which nobody waits
-// for: its types stand in its text. One Sync ends them all. After an error the
-// server passes over the rest.
+// an Execute. One Sync ends them all. Those that the connection has not seen yet are
+// sent ahead, a Parse each, which nobody waits for: their types stand in their text.
+// After an error the server passes over the rest.
 type flight struct {
 	record // the messages, and the rows that they hold
 
-	types  rowTypes
-	known  map[string]bool // statements that the connection has
-	parsed []string        // statements that this flight brings, in order
-	steps  []step
-	bind   int // where the open Bind begins
+	types rowTypes
+	names []string // of the statements, each used once
+	steps []step
+	bind  int // where the open Bind begins
 }
 
 // step is what to do with the answer of a statement.
@@ -43,14 +41,9 @@ var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 const maxBuffer = 4 << 20
 
-func newFlight(conn *pgx.Conn) *flight {
-	data := conn.PgConn().CustomData()
-	known, ok := data[knownKey].(map[string]bool)
-	if !ok {
-		known = map[string]bool{}
-		data[knownKey] = known
-	}
-	f := &flight{types: rowTypesOf(conn), known: known}
+// newFlight begins a flight, for any connection to the schema that has these types.
+func newFlight(types rowTypes) *flight {
+	f := &flight{types: types}
 	f.data = (*buffers.Get().(*[]byte))[:0] //nolint:forcetypeassert // the pool holds nothing else
 	return f
 }
@@ -82,14 +75,7 @@ const binaryFormat = 1
 
 // open begins a statement with a number of parameters, all of them binary.
 func (f *flight) open(name string, params int) {
-	if !f.known[name] {
-		start := f.message('P')
-		f.string(name)
-		f.string(statement(name))
-		f.int16(0)
-		f.endMessage(start)
-		f.parsed = append(f.parsed, name)
-	}
+	f.names = append(f.names, name)
 	f.bind = f.message('B')
 	f.string("")
 	f.string(name)
@@ -150,15 +136,49 @@ func (f *flight) fly(ctx context.Context, conn *pgconn.PgConn) error {
 		return &unsentError{err}
 	}
 	f.endMessage(f.message('S'))
-	err := f.send(ctx, conn)
+	fresh := f.fresh(conn)
+	err := f.send(ctx, conn, fresh)
 	if err == nil {
-		err = f.receive(ctx, conn)
+		err = f.receive(ctx, conn, fresh)
 	}
 	var refused *pgconn.PgError
 	if err != nil && !errors.As(err, &refused) {
 		hangUp(conn)
 	}
 	return err
+}
+
+// fresh are the statements that a connection does not know yet, in order.
+func (f *flight) fresh(conn *pgconn.PgConn) (names []string) {
+	known := knownTo(conn)
+	for _, name := range f.names {
+		if !known[name] {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func knownTo(conn *pgconn.PgConn) map[string]bool {
+	known, ok := conn.CustomData()[knownKey].(map[string]bool)
+	if !ok {
+		known = map[string]bool{}
+		conn.CustomData()[knownKey] = known
+	}
+	return known
+}
+
+// parse are the messages that make statements known.
+func parse(names []string) []byte {
+	f := &flight{}
+	for _, name := range names {
+		start := f.message('P')
+		f.string(name)
+		f.string(statement(name))
+		f.int16(0)
+		f.endMessage(start)
+	}
+	return f.data
 }
 
 // unsentError is a failure before the first byte was sent.
@@ -170,12 +190,17 @@ func (*unsentError) SafeToRetry() bool { return true }
 // Unwrap returns the cause.
 func (e *unsentError) Unwrap() error { return e.error }
 
-func (f *flight) send(ctx context.Context, conn *pgconn.PgConn) error {
+func (f *flight) send(ctx context.Context, conn *pgconn.PgConn, fresh []string) error {
 	deadline, _ := ctx.Deadline()
 	if err := conn.Conn().SetWriteDeadline(deadline); err != nil {
 		return &unsentError{err}
 	}
 	// It sends any bytes as they are.
+	if len(fresh) > 0 {
+		if err := conn.Frontend().SendUnbufferedEncodedCopyData(parse(fresh)); err != nil {
+			return err
+		}
+	}
 	if err := conn.Frontend().SendUnbufferedEncodedCopyData(f.data); err != nil {
 		return err
 	}
@@ -191,7 +216,7 @@ func hangUp(conn *pgconn.PgConn) {
 
 // receive reads the answers of all statements. The first error stands for all that
 // come after it.
-func (f *flight) receive(ctx context.Context, conn *pgconn.PgConn) (failed error) {
+func (f *flight) receive(ctx context.Context, conn *pgconn.PgConn, fresh []string) (failed error) {
 	r := &row{}
 	for next := 0; ; {
 		message, err := conn.ReceiveMessage(ctx)
@@ -204,8 +229,8 @@ func (f *flight) receive(ctx context.Context, conn *pgconn.PgConn) (failed error
 		}
 		switch m := message.(type) {
 		case *pgproto3.ParseComplete:
-			f.known[f.parsed[0]] = true
-			f.parsed = f.parsed[1:]
+			knownTo(conn)[fresh[0]] = true
+			fresh = fresh[1:]
 		case *pgproto3.DataRow:
 			if r.values, r.next = m.Values, 0; f.steps[next].scan != nil {
 				f.steps[next].scan(r)

@@ -19,7 +19,7 @@ type saver struct {
 
 // queueSave queues one statement for each list that is not empty. What frees a
 // key comes before what takes one; the counters, which every other commit waits
-// for, come last.
+// for, come last. Their statement is left open: see endSave.
 func queueSave(to *flight, save *store.Save) (*invoiceNumbers, error) {
 	f := &saver{flight: to, tasks: sortTasks(save)}
 	f.sortAnswers(save)
@@ -45,10 +45,10 @@ func queueSave(to *flight, save *store.Save) (*invoiceNumbers, error) {
 	queueTasks(f, save)
 	queue(f, "insert_answers", "idempotency_keys", f.unordered, writeAnswer)
 	queueInvoices(f, numbers)
-	return numbers, f.appendLog(save)
+	return numbers, f.openLog(save)
 }
 
-func (f *saver) appendLog(save *store.Save) (err error) {
+func (f *saver) openLog(save *store.Save) (err error) {
 	f.open("append_log", 4)
 	f.value(save.BatchID[:])
 	start := f.param()
@@ -57,9 +57,13 @@ func (f *saver) appendLog(save *store.Save) (err error) {
 	}
 	f.endParam(start)
 	f.value(optionalID(save.Owner))
+	return nil
+}
+
+// endSave ends the statement of the log with what is known last.
+func endSave(f *flight, save *store.Save) {
 	f.value(binary.BigEndian.AppendUint64(nil, uint64(save.After)))
 	f.close(step{})
-	return nil
 }
 
 // queue queues a statement that takes rows of a table.

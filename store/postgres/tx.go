@@ -20,6 +20,9 @@ type tx struct {
 	pool  *pgxpool.Pool
 	conn  *pgxpool.Conn // nil until the first flight, and once spent
 	spent bool
+
+	staged  *flight // nil: nothing is staged
+	numbers *invoiceNumbers
 }
 
 // Begin sends nothing.
@@ -48,31 +51,62 @@ func (t *tx) Load(ctx context.Context, keys saga.Keys, state *saga.State) error 
 	return nil
 }
 
+// Stage writes the flight of a commit, but for its end.
+func (t *tx) Stage(ctx context.Context, save *store.Save) error {
+	types, err := t.types(ctx)
+	if err != nil {
+		return err
+	}
+	f := newFlight(types)
+	if t.conn == nil {
+		f.call("begin", step{})
+	}
+	if t.numbers, err = queueSave(f, save); err != nil {
+		return err
+	}
+	t.staged = f
+	return nil
+}
+
+// types are the same for all connections.
+func (t *tx) types(ctx context.Context) (types rowTypes, err error) {
+	if t.conn != nil {
+		return rowTypesOf(t.conn.Conn()), nil
+	}
+	if t.spent {
+		return nil, errSpent
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	return types, mapError(t.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
+		types = rowTypesOf(conn.Conn())
+		return nil
+	}))
+}
+
 // Commit writes and commits in one flight.
 func (t *tx) Commit(ctx context.Context, save *store.Save) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	begun := t.conn != nil
+	if t.staged == nil {
+		if err := t.Stage(ctx, save); err != nil {
+			t.abort(ctx)
+			return err
+		}
+	}
+	f := t.staged
+	defer f.land()
 	if err := t.acquire(ctx); err != nil {
 		return err
 	}
-	f := newFlight(t.conn.Conn())
-	defer f.land()
-	if !begun {
-		f.call("begin", step{})
-	}
-	numbers, err := queueSave(f, save)
-	if err != nil {
-		t.abort(ctx)
-		return err
-	}
+	endSave(f, save)
 	f.call("commit", step{done: committed})
 	if err := f.fly(ctx, t.conn.Conn().PgConn()); err != nil {
 		t.abort(ctx)
 		return commitError(err)
 	}
 	t.end()
-	numbers.give()
+	t.numbers.give()
 	return nil
 }
 

@@ -56,6 +56,9 @@ func (t *tx) Load(ctx context.Context, keys saga.Keys, state *saga.State) error 
 	return load(context.WithoutCancel(ctx), t.conn, keys, state)
 }
 
+// Stage has nothing to do: rows are bound as they are written.
+func (t *tx) Stage(context.Context, *store.Save) error { return nil }
+
 // Commit writes everything or nothing.
 func (t *tx) Commit(ctx context.Context, save *store.Save) error {
 	if err := t.start(ctx); err != nil {
