@@ -170,13 +170,19 @@ func New(cfg Config) (*API, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &API{handler: s.wrapped(), mux: s.mux}, nil
+	return &API{handler: s.wrapped(), server: s}, nil
 }
 
 // API is the handler of the whole API.
 type API struct {
 	handler http.Handler
-	mux     *http.ServeMux
+	server  *server
+}
+
+// PayPage is where an order's buyer pays it: the checkout_url of its checkout's
+// answer.
+func (a *API) PayPage(order checkout.ID) string {
+	return a.server.payPage(order, a.server.orderToken(order))
 }
 
 // ServeHTTP answers a request. What no route takes gets a problem, too.
@@ -185,7 +191,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.Serv
 // Serves tells whether a request's path is one of the API's, by this method or by
 // another, so that other handlers can have the paths that are left.
 func (a *API) Serves(r *http.Request) bool {
-	verdict, pattern := a.mux.Handler(r)
+	verdict, pattern := a.server.mux.Handler(r)
 	if pattern != "" {
 		return true
 	}

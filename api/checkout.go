@@ -111,10 +111,15 @@ func (s *server) placedBefore(ctx context.Context, id checkout.ID) (answer[place
 
 func (s *server) placed(o *checkout.Order) placedBody {
 	body := placedBody{orderBody: renderOrder(o), OrderToken: s.orderToken(o.ID)}
-	if s.CheckoutURL != nil {
-		body.CheckoutURL = s.CheckoutURL(o.ID, body.OrderToken)
-	}
+	body.CheckoutURL = s.payPage(o.ID, body.OrderToken)
 	return body
+}
+
+func (s *server) payPage(order checkout.ID, token string) string {
+	if s.CheckoutURL == nil {
+		return ""
+	}
+	return s.CheckoutURL(order, token)
 }
 
 func asked(in []itemInput) []checkout.Item {

@@ -118,9 +118,6 @@ func (s *server) initiateCommand(ctx context.Context, in *initiateInput) (saga.I
 	if err := webAddress("return_url", b.ReturnURL); err != nil {
 		return c, err
 	}
-	if c.ReturnURL == "" && s.CheckoutURL != nil {
-		c.ReturnURL = s.CheckoutURL(c.OrderID, s.orderToken(c.OrderID))
-	}
 	return c, s.mayUse(ctx, c.OrderID, in.OrderToken)
 }
 

@@ -47,6 +47,7 @@ type rig struct {
 	config  Config
 	log     *lockedBuffer
 	wait    patience
+	api     *server
 	ahead   atomic.Int64 // how far the store's clock is before the tests', in nanoseconds
 
 	contract *contract
@@ -78,7 +79,7 @@ func newRig(t *testing.T, change ...func(*Config)) *rig {
 	accounts := r.accounts()
 	runner := tasks.New(tasks.Config{Source: r.store, Poll: 20 * time.Millisecond, Log: log})
 	r.engine = engine.New(engine.Config{Store: r.store, Log: log}, runner.Enqueue)
-	pay := payments.New(payments.Config{Engine: r.engine, Reader: r.store, Accounts: accounts, Log: log})
+	pay := payments.New(payments.Config{Engine: r.engine, Reader: r.store, Accounts: accounts, Log: log, PayPage: func(order checkout.ID) string { return shopPage(order, r.api.orderToken(order)) }})
 	runner.Bind(r.engine, pay.Handlers())
 	runner.Start()
 	t.Cleanup(func() {
@@ -91,9 +92,7 @@ func newRig(t *testing.T, change ...func(*Config)) *rig {
 		Engine: r.engine, Reader: r.store, Keys: r.store, Ready: r.store.Ping,
 		Gateways: map[string]gateway.Gateway{"stripe": accounts[0].Gateway, "bank": accounts[2].Gateway},
 		Receive:  pay.Receive, Routes: payments.Routes(accounts), TokenSecret: []byte("0123456789abcdef0123456789abcdef"),
-		CheckoutURL: func(order checkout.ID, token string) string {
-			return "https://shop.example/pay/" + order.String() + "?token=" + token
-		},
+		CheckoutURL: shopPage,
 		Log: log,
 	}
 	for _, f := range change {
@@ -102,6 +101,10 @@ func newRig(t *testing.T, change ...func(*Config)) *rig {
 	r.serve()
 	r.product("SKU123", "499.50", 100)
 	return r
+}
+
+func shopPage(order checkout.ID, token string) string {
+	return "https://shop.example/pay/" + order.String() + "?token=" + token
 }
 
 func (r *rig) accounts() []payments.Account {
@@ -138,6 +141,7 @@ func (r *rig) serve() {
 	s, err := newServer(r.config)
 	require.NoError(r.t, err)
 	s.wait = r.wait
+	r.api = s
 	r.server = httptest.NewServer(s.wrapped())
 	r.t.Cleanup(r.server.Close)
 	r.contract = loadContract(r.t, r.call("GET", "/openapi.json", nil).raw)

@@ -35,6 +35,7 @@ type App struct {
 	Payments *payments.Payments
 
 	log    *slog.Logger
+	api    *api.API
 	runner *tasks.Runner
 	server *http.Server
 	failed chan error // the listener's end, where it was not asked for
@@ -71,17 +72,16 @@ func Run(ctx context.Context, cfg Config, adapters Adapters, log *slog.Logger, s
 	if cfg.PublicURL == "" {
 		cfg.PublicURL = a.URL
 	}
-	served, err := a.handler(ctx, cfg, accounts, metrics)
-	if err != nil {
+	if a.api, err = a.handler(ctx, cfg, accounts, metrics); err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
-	handler := http.Handler(served)
+	handler := http.Handler(a.api)
 	if shop != nil {
 		pages, err := shop(s)
 		if err != nil {
 			return nil, errors.Join(err, listener.Close())
 		}
-		handler = withShop(served, pages)
+		handler = withShop(a.api, pages)
 	}
 	a.serve(listener, handler)
 	a.runner.Start()
@@ -122,6 +122,7 @@ func (a *App) startEngine(accounts []payments.Account, metrics *telemetry.Metric
 	}, a.runner.Enqueue)
 	a.Payments = payments.New(payments.Config{
 		Engine: a.Engine, Reader: a.Store, Accounts: accounts, Log: a.log, OnCall: metrics.GatewayCalled,
+		PayPage: func(order checkout.ID) string { return a.api.PayPage(order) }, // no task runs before there is an API
 	})
 	a.runner.Bind(a.Engine, a.Payments.Handlers())
 }

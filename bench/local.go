@@ -204,7 +204,6 @@ func (c *caller) initiate(o *checkout.Order) (*checkout.Payment, error) {
 	ctx := context.Background()
 	result, err := c.engine.Do(ctx, saga.InitiatePayment{
 		OrderID: o.ID, Amount: money.Literal(o.Total.String()), Method: checkout.MethodCard,
-		ReturnURL:      "http://127.0.0.1:8080/pay/" + o.ID.String() + "?token=ot_" + c.hash()[:43],
 		IdempotencyKey: c.key(), RequestHash: c.hash(), Routes: routes,
 	})
 	if err != nil {

@@ -48,7 +48,7 @@ type Payment struct {
 	GatewayRef      string // session or gateway order, "" until known
 	ChargeID        string // gateway_txn_id: what moves the money, "" until known
 	Token           string // the gateway's own token, kept until the gateway has it
-	ReturnURL       string
+	ReturnURL       string // "": the page where the order is paid
 	ManualCapture   bool // authorise only: the shop captures when it ships
 	Closable        bool // its gateway can end an open attempt
 	FindByRef       bool // its gateway may name it by nothing but GatewayRef

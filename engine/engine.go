@@ -34,6 +34,7 @@ type Engine struct {
 	lane     *batch.Lane[checkout.ID, *call, Reply]
 	onTasks  func([]checkout.Task)
 	watchers watchers
+	late     *late
 
 	// What follows belongs to the lane's goroutine.
 	ids    idSource
@@ -86,7 +87,7 @@ func New(cfg Config, onTasks func([]checkout.Task)) *Engine {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	e := &Engine{store: cfg.Store, log: cfg.Log, onTasks: onTasks, clock: clock{store: cfg.Store}, recent: newRecent()}
+	e := &Engine{store: cfg.Store, log: cfg.Log, onTasks: onTasks, clock: clock{store: cfg.Store}, recent: newRecent(), late: newLate()}
 	e.owner.store, e.owner.id = cfg.Store, e.ids.next(time.Now())
 	e.lane = batch.New(e.watched(cfg.Batch), batch.Committer[checkout.ID, *call, Reply](e))
 	return e
@@ -164,6 +165,7 @@ func (e *Engine) Fence(ctx context.Context, id checkout.ID) (bool, error) {
 // Committed hands the tasks of a committed batch to their runner and wakes those
 // who wait for its orders.
 func (e *Engine) Committed(outcomes []batch.Outcome[Reply]) {
+	e.late.committed(outcomes)
 	for i := range outcomes {
 		if run := outcomes[i].Result.run; len(run) > 0 {
 			e.onTasks(run)

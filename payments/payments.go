@@ -33,6 +33,9 @@ type Config struct {
 	Engine   *engine.Engine
 	Reader   store.Reader
 	Accounts []Account // in the order of preference
+	// PayPage is where an order's buyer comes back to from an attempt that names no
+	// address of its own; "" where there is no such page. It must be pure.
+	PayPage func(order checkout.ID) string
 	// OnCall is told of every call to a gateway.
 	OnCall func(account, call string, took time.Duration, err error)
 	Log    *slog.Logger
@@ -48,6 +51,9 @@ type Payments struct {
 func New(cfg Config) *Payments {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.PayPage == nil {
+		cfg.PayPage = func(checkout.ID) string { return "" }
 	}
 	if cfg.OnCall == nil {
 		cfg.OnCall = func(string, string, time.Duration, error) {}
@@ -92,6 +98,7 @@ type attempt struct {
 	order   *checkout.Order
 	payment *checkout.Payment
 	gateway gateway.Gateway
+	back    string // where the buyer's browser comes back to
 }
 
 // errNothing says that a task finds nothing to do any more.
@@ -102,7 +109,7 @@ type paymentCall func(ctx context.Context, a attempt) (checkout.PaymentReport, e
 // onPayment reads the payment, makes the call, and submits its report or failure.
 func (p *Payments) onPayment(call paymentCall) tasks.Handler {
 	return func(ctx context.Context, t checkout.Task) error {
-		order, err := p.cfg.Reader.Order(ctx, t.OrderID)
+		order, err := p.cfg.Engine.Order(ctx, t.OrderID)
 		if err != nil {
 			return fmt.Errorf("payments: read order: %w", err)
 		}
@@ -114,8 +121,12 @@ func (p *Payments) onPayment(call paymentCall) tasks.Handler {
 		if !ok {
 			return p.failed(ctx, t, unconfigured(payment.Gateway))
 		}
+		back := payment.ReturnURL
+		if back == "" {
+			back = p.cfg.PayPage(order.ID)
+		}
 		report, err := p.timed(ctx, payment.Gateway, t, func(ctx context.Context) (checkout.PaymentReport, error) {
-			return call(ctx, attempt{task: t, order: order, payment: payment, gateway: g})
+			return call(ctx, attempt{task: t, order: order, payment: payment, gateway: g, back: back})
 		})
 		switch {
 		case errors.Is(err, errNothing):
@@ -247,7 +258,7 @@ func (a attempt) create(ctx context.Context) (checkout.PaymentReport, error) {
 		Method:        a.payment.Method,
 		Token:         a.payment.Token,
 		ManualCapture: a.payment.ManualCapture,
-		ReturnURL:     a.payment.ReturnURL,
+		ReturnURL:     a.back,
 		CustomerEmail: a.order.Details.Customer.Email,
 		Lines:         lines(a.order),
 		ExpiresAt:     a.order.HoldExpiresAt,

@@ -71,6 +71,7 @@ func writeLevel(r *record, l checkout.Level) {
 	r.int(l.Deducted)
 	r.int(l.Restocked)
 	r.int(l.Received)
+	r.null() // the room
 }
 
 func writeAdjustment(r *record, a checkout.Adjustment) {

@@ -66,13 +66,15 @@ delete from holds h using unnest($1::text[]) as u (session_id)
 where h.session_id = u.session_id;
 
 -- name: insert_levels
-insert into inventory select * from unnest($1::inventory[]);
+insert into inventory
+select sku, warehouse, available_qty, locked_qty, deducted_qty, restocked_qty, received_qty, repeat(' ', 100)
+from unnest($1::inventory[]);
 
 -- name: update_levels
 with changed as (
     update inventory i
     set available_qty = u.available_qty, locked_qty = u.locked_qty, deducted_qty = u.deducted_qty,
-        restocked_qty = u.restocked_qty, received_qty = u.received_qty
+        restocked_qty = u.restocked_qty, received_qty = u.received_qty, room = null
     from unnest($1::inventory[]) as u
     where i.sku = u.sku and i.warehouse = u.warehouse
     returning 1

@@ -1,0 +1,78 @@
+package engine
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"kassa/batch"
+	"kassa/checkout"
+)
+
+// late remembers orders as this process's last commits left them, for the tasks that
+// those commits owe: an order that was just written need not be read to be acted on.
+type late struct {
+	mu      sync.Mutex
+	orders  generations[checkout.ID, lateOrder]
+	details generations[checkout.ID, *checkout.OrderDetails] // never change
+}
+
+type lateOrder struct {
+	*checkout.Order
+	at time.Time // when it was committed, by this process's clock
+}
+
+// lateOrders is how many are remembered for sure. A buyer who pays later costs a
+// read.
+const lateOrders = 2_000
+
+// lateFor is how long an order is taken to be as it was: what another process
+// commits is seen after that, as if the task had begun a moment sooner. What a
+// task's gateway says is applied to the order as it is by then.
+const lateFor = time.Second
+
+func newLate() *late {
+	return &late{
+		orders:  generations[checkout.ID, lateOrder]{limit: lateOrders},
+		details: generations[checkout.ID, *checkout.OrderDetails]{limit: lateOrders},
+	}
+}
+
+func (l *late) committed(outcomes []batch.Outcome[Reply]) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	l.orders.age()
+	l.details.age()
+	for i := range outcomes {
+		for _, o := range outcomes[i].Result.touched {
+			l.orders.put(o.ID, lateOrder{o, now})
+			if o.Details != nil {
+				l.details.put(o.ID, o.Details)
+			}
+		}
+	}
+}
+
+// order is a whole one, or nil where it is not known well enough.
+func (l *late) order(id checkout.ID) *checkout.Order {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	o, ok := l.orders.get(id)
+	details, whole := l.details.get(id)
+	if !ok || !whole || time.Since(o.at) > lateFor {
+		return nil
+	}
+	order := *o.Order
+	order.Details = details
+	return &order
+}
+
+// Order reads an order for a task: with details, payments and refunds, as the store
+// has it, or had it a second ago. It must not be changed.
+func (e *Engine) Order(ctx context.Context, id checkout.ID) (*checkout.Order, error) {
+	if o := e.late.order(id); o != nil {
+		return o, nil
+	}
+	return e.store.Order(ctx, id)
+}
