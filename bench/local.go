@@ -188,7 +188,7 @@ const keyScope = "POST /checkout|0198c0de-0000-7000-8000-000000000001|"
 
 // hash stands for the hash of a request, which costs the API and not the engine.
 func (c *caller) hash() string {
-	var raw [32]byte
+	var raw [16]byte
 	for i := range raw {
 		raw[i] = byte(c.random.Uint32())
 	}

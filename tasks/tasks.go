@@ -259,15 +259,20 @@ const (
 )
 
 // sweeper returns the job that ends what has outlived its time. It remembers up
-// to where all orders have ended, so that it reads only what is new.
+// to where all orders have ended, so that it reads only what is new, and looks a
+// little further back once a minute.
 func (r *Runner) sweeper() func(context.Context) {
-	var since, purged time.Time
+	var since, rare time.Time
 	return func(ctx context.Context) {
 		r.expireHolds(ctx)
-		since = r.expireOrders(ctx, since)
-		if time.Since(purged) > time.Minute {
+		overlap := lookBack
+		if time.Since(rare) > time.Minute {
+			overlap = lookFarBack
+		}
+		since = r.expireOrders(ctx, since, overlap)
+		if time.Since(rare) > time.Minute {
 			r.purge(ctx)
-			purged = time.Now()
+			rare = time.Now()
 		}
 	}
 }
@@ -290,13 +295,19 @@ func (r *Runner) expireHolds(ctx context.Context) {
 	}
 }
 
-// overlap is how far behind the clock the sweep's memory stays: a commit may
-// become visible after a row with a later time.
-const overlap = time.Minute
+// How far behind the clock the next sweep begins. A hold's end is seen as soon as
+// its commit is visible, which is long before that end: a hold lasts longer than a
+// commit can. So little is enough; more is read once a minute, in case a database
+// has stood still. A busy shop has some thousand ends in a second, nearly all of them
+// of orders that are paid, and each sweep reads them all.
+const (
+	lookBack    = 2 * time.Second
+	lookFarBack = 90 * time.Second
+)
 
 // expireOrders ends what is due and returns where the next sweep begins. An order
 // that is being closed has a later end, so that those behind it get their turn.
-func (r *Runner) expireOrders(ctx context.Context, since time.Time) time.Time {
+func (r *Runner) expireOrders(ctx context.Context, since time.Time, overlap time.Duration) time.Time {
 	for range sweepRounds {
 		due, now, err := r.cfg.Source.DueOrders(ctx, since, sweepLimit)
 		if err != nil {

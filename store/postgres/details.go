@@ -55,17 +55,19 @@ func scanAllocations(r *row) []checkout.Allocation {
 // checkout.OrderDetails that are not named here are stored as they are.
 type storedDetails struct {
 	checkout.OrderDetails
-	Quote           *struct{}       `json:"quote,omitempty"` // in the fields below
+	Quote           *struct{}       `json:"quote,omitempty"`            // in the fields below
+	Shipped         *struct{}       `json:"shipping_address,omitempty"` // ship_to
+	Billed          *struct{}       `json:"billing_address,omitempty"`  // bill_to
 	Currency        *money.Currency `json:"currency,omitempty"`
-	Total           *int64          `json:"total,omitempty"` // nil: the order's amount
-	Subtotal        int64           `json:"subtotal,omitempty"`
+	Total           *int64          `json:"total,omitempty"`    // nil: the order's amount
+	Subtotal        *int64          `json:"subtotal,omitempty"` // nil: what the lines' units cost
 	Shipping        int64           `json:"shipping,omitempty"`
 	Lines           []storedLine    `json:"lines,omitempty"`
 	Discounts       []storedCharge  `json:"discounts,omitempty"`
 	Taxes           []storedCharge  `json:"taxes,omitempty"`
 	Customer        *storedCustomer `json:"customer,omitempty"`
-	ShippingAddress *storedAddress  `json:"shipping_address,omitempty"`
-	BillingAddress  *storedAddress  `json:"billing_address,omitempty"`
+	ShippingAddress *storedAddress  `json:"ship_to,omitempty"`
+	BillingAddress  *storedAddress  `json:"bill_to,omitempty"`
 }
 
 type (
@@ -92,10 +94,10 @@ func (r *record) details(o *checkout.Order) {
 	r.data = appendQuote(r.data, o)
 	r.data = appendList(append(r.data, `,"customer":`...), &d.Customer, writeCustomer)
 	if d.ShippingAddress != nil {
-		r.data = appendList(append(r.data, `,"shipping_address":`...), d.ShippingAddress, writeAddress)
+		r.data = appendList(append(r.data, `,"ship_to":`...), d.ShippingAddress, writeAddress)
 	}
 	if d.BillingAddress != nil {
-		r.data = appendList(append(r.data, `,"billing_address":`...), d.BillingAddress, writeAddress)
+		r.data = appendList(append(r.data, `,"bill_to":`...), d.BillingAddress, writeAddress)
 	}
 	if len(rest) > len("{}") {
 		r.data = append(append(r.data, ','), rest[1:len(rest)-1]...)
@@ -105,7 +107,7 @@ func (r *record) details(o *checkout.Order) {
 }
 
 // appendQuote writes what a quote has beside its lines. Its currency and total are
-// usually the order's.
+// usually the order's, and its subtotal follows from the lines.
 func appendQuote(data []byte, o *checkout.Order) []byte {
 	q := &o.Details.Quote
 	if q.Currency != o.Total.Currency {
@@ -114,7 +116,9 @@ func appendQuote(data []byte, o *checkout.Order) []byte {
 	if q.Total != o.Total.Minor {
 		data = strconv.AppendInt(append(data, `,"total":`...), q.Total, 10)
 	}
-	data = strconv.AppendInt(append(data, `,"subtotal":`...), q.Subtotal, 10)
+	if q.Subtotal != costOf(q.Lines) {
+		data = strconv.AppendInt(append(data, `,"subtotal":`...), q.Subtotal, 10)
+	}
 	if q.Shipping != 0 {
 		data = strconv.AppendInt(append(data, `,"shipping":`...), q.Shipping, 10)
 	}
@@ -125,6 +129,14 @@ func appendQuote(data []byte, o *checkout.Order) []byte {
 		data = appendLists(append(data, `,"taxes":`...), q.Taxes, writeCharge)
 	}
 	return data
+}
+
+// costOf is what the units of lines cost.
+func costOf(lines []checkout.QuoteLine) (sum int64) {
+	for i := range lines {
+		sum += lines[i].UnitPrice * lines[i].Qty
+	}
+	return sum
 }
 
 func appendList[T any](data []byte, value T, write func(*list, T)) []byte {
@@ -197,8 +209,11 @@ func scanDetails(r *row, total money.Money) *checkout.OrderDetails {
 	if stored.Total != nil {
 		q.Total = *stored.Total
 	}
-	q.Subtotal, q.Shipping = stored.Subtotal, stored.Shipping
 	q.Lines = convert(stored.Lines, func(l storedLine) checkout.QuoteLine { return checkout.QuoteLine(l) })
+	q.Subtotal, q.Shipping = costOf(q.Lines), stored.Shipping
+	if stored.Subtotal != nil {
+		q.Subtotal = *stored.Subtotal
+	}
 	q.Discounts = convert(stored.Discounts, func(c storedCharge) checkout.Charge { return checkout.Charge(c) })
 	q.Taxes = convert(stored.Taxes, func(c storedCharge) checkout.Charge { return checkout.Charge(c) })
 	if stored.Customer != nil {

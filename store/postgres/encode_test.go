@@ -95,11 +95,17 @@ func TestDetailsLeaveOutWhatIsUsual(t *testing.T) {
 	r.details(o)
 	require.JSONEq(t, `{
 		"lines": [["SKU-1","Blue kettle",1,49900,49900,"8516"],["SKU-2","Red kettle",1,50000,50000]],
-		"subtotal": 99900, "taxes": [["IGST 18%",15239]],
+		"taxes": [["IGST 18%",15239]],
 		"customer": ["asha@example.com","Asha Rao","+919812345678"],
-		"shipping_address": ["Asha Rao","14 Residency Road","Bengaluru","KA","560025","IN"]
+		"ship_to": ["Asha Rao","14 Residency Road","Bengaluru","KA","560025","IN"]
 	}`, string(r.data[8:]))
 	require.True(t, json.Valid(r.data[8:]))
+	require.Equal(t, o.Details, scanDetails(&row{values: [][]byte{r.data[8:]}}, o.Total))
+
+	o.Details.Quote.Subtotal++ // such as a subtotal that is rounded as a whole
+	r = &record{}
+	r.details(o)
+	require.Contains(t, string(r.data), `"subtotal":99901`)
 	require.Equal(t, o.Details, scanDetails(&row{values: [][]byte{r.data[8:]}}, o.Total))
 }
 

@@ -30,7 +30,7 @@ func (f *saver) writePayment(r *record, p *checkout.Payment) {
 	r.id(p.OrderID)
 	r.time(p.CreatedAt)
 	r.int(p.Amount.Minor)
-	task.write(r, said)
+	task.write(r, said, p.CreatedAt)
 	r.int(int64(p.Attempt))
 	r.int(int64(p.CallNo))
 	r.int(int64(p.LookUps))

@@ -115,11 +115,12 @@ func writeTask(r *record, t checkout.Task) {
 }
 
 // write writes the columns of a payment's task but its kind: see update_payments
-// for what they say. said tells whether there is anything to say.
-func (c taskChange) write(r *record, said bool) {
+// for what they say. said tells whether there is anything to say, created when the
+// payment was made.
+func (c taskChange) write(r *record, said bool, created time.Time) {
 	switch {
 	case c.put != nil:
-		r.time(c.put.DueAt)
+		r.timeUnless(c.put.DueAt, created)
 		r.time(c.put.LeasedUntil)
 		r.id(c.put.LeaseID)
 	case said:

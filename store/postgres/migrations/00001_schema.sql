@@ -174,7 +174,7 @@ create table payments (
     order_id          uuid not null,
     created_at        timestamptz not null,
     amount            bigint not null constraint payments_amount check (amount >= 0),
-    task_due_at       timestamptz, -- these three are of the payment's task, where there is a task_kind
+    task_due_at       timestamptz, -- these three are of the payment's task, where there is a task_kind; null: due since created_at
     task_leased_until timestamptz,
     task_lease        uuid,
     attempt           integer not null,

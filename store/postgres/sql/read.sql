@@ -111,7 +111,7 @@ select task_id, order_id, due_at, created_at, attempts, lease_id, leased_until, 
 from tasks
 where task_id = $1::uuid
 union all
-select payment_id, order_id, task_due_at, created_at, 0, task_lease, task_leased_until, false, task_kind, null
+select payment_id, order_id, coalesce(task_due_at, created_at), created_at, 0, task_lease, task_leased_until, false, task_kind, null
 from payments
 where payment_id = $1::uuid and task_kind is not null;
 

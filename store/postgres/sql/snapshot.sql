@@ -43,7 +43,7 @@ where task_id > $1::uuid
 order by task_id
 limit $2::bigint)
 union all
-(select p.payment_id, p.order_id, p.task_due_at, p.created_at, 0, p.task_lease, p.task_leased_until, false, p.task_kind, null
+(select p.payment_id, p.order_id, coalesce(p.task_due_at, p.created_at), p.created_at, 0, p.task_lease, p.task_leased_until, false, p.task_kind, null
 from (select distinct unnest(payments) as payment_id from task_reminders where remind_at > '-infinity' order by 1) r
 join payments p on p.payment_id = r.payment_id
 where r.payment_id > $1::uuid and p.task_kind is not null
@@ -95,7 +95,7 @@ select task_id, order_id, due_at, created_at, attempts, lease_id, leased_until, 
 from tasks
 where task_id = any($1::uuid[])
 union all
-select payment_id, order_id, task_due_at, created_at, 0, task_lease, task_leased_until, false, task_kind, null
+select payment_id, order_id, coalesce(task_due_at, created_at), created_at, 0, task_lease, task_leased_until, false, task_kind, null
 from payments
 where payment_id = any($1::uuid[]) and task_kind is not null;
 

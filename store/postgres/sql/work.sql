@@ -38,17 +38,17 @@ with due as (
         select
         from payments p
         where p.payment_id = d.payment_id and p.task_kind is not null
-          and greatest(p.task_due_at, p.task_leased_until) <= due.remind_at
+          and greatest(coalesce(p.task_due_at, p.created_at), p.task_leased_until) <= due.remind_at
         offset 0
     ) as still
 ), locked as (
     select l.*
     from (select distinct payment_id from owed order by payment_id) as o
     cross join lateral (
-        select p.payment_id, p.order_id, p.task_due_at, p.created_at, p.task_kind, p.task_lease, p.task_leased_until
+        select p.payment_id, p.order_id, coalesce(p.task_due_at, p.created_at) as task_due_at, p.created_at, p.task_kind, p.task_lease, p.task_leased_until
         from payments p
         where p.payment_id = o.payment_id and p.task_kind is not null
-          and greatest(p.task_due_at, p.task_leased_until) <= now()
+          and greatest(coalesce(p.task_due_at, p.created_at), p.task_leased_until) <= now()
         for update skip locked
     ) as l
 ), moved as (
@@ -87,7 +87,7 @@ order by due_at, task_id;
 
 -- name: release_task
 with owed as (
-    select payment_id, order_id, task_due_at, created_at, task_kind
+    select payment_id, order_id, coalesce(task_due_at, created_at) as task_due_at, created_at, task_kind
     from payments
     where payment_id = $1::uuid and task_lease = $2::uuid and task_kind is not null
     for update
