@@ -56,7 +56,7 @@ func handle[I, B any](s *server, r route, h handler[I, B]) {
 	short := newShortcut[I](s.huma.OpenAPI(), r)
 	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, req *http.Request) {
 		ctx, c := enter(w, req, r)
-		defer c.body.release()
+		defer func() { c.body.release() }() // there is none yet
 		if err := s.receive(w, req, r, c); err != nil {
 			writeProblem(w, s.refuse(ctx, err))
 			return

@@ -31,25 +31,37 @@ import (
 
 const plenty = 1 << 40 // units, so that stock never ends
 
-func openPostgres(b *testing.B) (store.Store, *pgxpool.Pool) {
-	b.Helper()
+// postgresSchema makes a schema on the tests' PostgreSQL and drops it at the end.
+func postgresSchema(t testing.TB) postgres.Config {
+	t.Helper()
 	url := os.Getenv("KASSA_TEST_POSTGRES")
-	if url == "" {
-		b.Skip("KASSA_TEST_POSTGRES names no PostgreSQL: run scripts/services")
+	if url == "" && os.Getenv("CI") != "true" {
+		t.Skip("KASSA_TEST_POSTGRES names no PostgreSQL: run scripts/services")
 	}
 	ctx := context.Background()
-	schema := fmt.Sprintf("bench_%d", time.Now().UnixNano())
+	schema := fmt.Sprintf("kassa_test_engine_%d", time.Now().UnixNano())
 	admin, err := pgx.Connect(ctx, url)
-	require.NoError(b, err)
+	require.NoError(t, err)
 	_, err = admin.Exec(ctx, "create schema "+schema)
-	require.NoError(b, err)
-	s, err := postgres.Open(ctx, postgres.Config{URL: url, Schema: schema})
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		_, err := admin.Exec(ctx, "drop schema "+schema+" cascade")
+		require.NoError(t, err)
+		require.NoError(t, admin.Close(ctx))
+	})
+	return postgres.Config{URL: url, Schema: schema}
+}
+
+func openPostgres(b *testing.B) (store.Store, *pgxpool.Pool) {
+	b.Helper()
+	ctx, config := context.Background(), postgresSchema(b)
+	s, err := postgres.Open(ctx, config)
 	require.NoError(b, err)
 	require.NoError(b, s.Migrate(ctx))
-	cfg, err := pgxpool.ParseConfig(url)
+	cfg, err := pgxpool.ParseConfig(config.URL)
 	require.NoError(b, err)
 	cfg.MaxConns = 64
-	cfg.ConnConfig.RuntimeParams["search_path"] = schema
+	cfg.ConnConfig.RuntimeParams["search_path"] = config.Schema
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	require.NoError(b, err)
 	_, err = pool.Exec(ctx, `
@@ -61,9 +73,6 @@ func openPostgres(b *testing.B) (store.Store, *pgxpool.Pool) {
 	b.Cleanup(func() {
 		pool.Close()
 		require.NoError(b, s.Close())
-		_, err := admin.Exec(ctx, "drop schema "+schema+" cascade")
-		require.NoError(b, err)
-		require.NoError(b, admin.Close(ctx))
 	})
 	return s, pool
 }

@@ -9,15 +9,16 @@ import (
 )
 
 // clock tells the database's time without asking it for every batch: it asks now
-// and then how far this process's own clock is from it.
+// and then, and adds what has passed since. That is measured, not read off this
+// process's clock, which somebody may set.
 type clock struct {
 	store  store.Store
-	ahead  time.Duration // of the database before this process
-	asked  time.Time     // by this process's clock
-	latest time.Time     // no batch is older than the one before
+	told   time.Time // by the database
+	asked  time.Time // when, by this process's clock
+	latest time.Time // no batch is older than the one before
 }
 
-// askAgain is how long the distance between two clocks is trusted: they drift by
+// askAgain is how long the database's answer is good for: two clocks drift apart by
 // less than a millisecond in it.
 const askAgain = time.Second
 
@@ -42,8 +43,7 @@ func (c *clock) read(ctx context.Context) (time.Time, error) {
 		if err := c.store.Read(ctx, saga.Keys{}, state); err != nil {
 			return time.Time{}, err
 		}
-		c.asked = time.Now()
-		c.ahead = state.Now.Sub(c.asked)
+		c.told, c.asked = state.Now, time.Now()
 	}
-	return time.Now().Add(c.ahead).UTC().Truncate(time.Microsecond), nil
+	return c.told.Add(time.Since(c.asked)).UTC().Truncate(time.Microsecond), nil
 }

@@ -157,9 +157,14 @@ func (e *Engine) Classify(err error) batch.Class {
 	return batch.Definite
 }
 
-// Fence resolves an unknown commit.
+// Fence resolves an unknown commit. Of one that was written it learns what its
+// answer would have told.
 func (e *Engine) Fence(ctx context.Context, id checkout.ID) (bool, error) {
-	return e.store.Fence(ctx, id)
+	committed, err := e.store.Fence(ctx, id)
+	if err != nil || !committed {
+		return false, err
+	}
+	return true, e.owner.learn(ctx, id)
 }
 
 // Committed hands the tasks of a committed batch to their runner and wakes those
@@ -215,25 +220,28 @@ func (e *Engine) rollback(tx store.Tx) {
 }
 
 // load reads what the commands need: once, and once more for what only the first
-// rows tell.
+// rows tell. Those may name stock, so all stock is left for the second time: it must
+// be locked in one order, or two processes wait for each other.
 func load(ctx context.Context, tx store.Tx, state *saga.State, calls []*call) error {
-	for range 2 {
-		if !state.Now.IsZero() && !telling(state) {
-			return nil
-		}
-		var keys saga.Keys
-		for _, c := range calls {
-			keys.Add(needs(state, c))
-		}
-		keys = state.Missing(keys)
-		if keys.Empty() && !state.Now.IsZero() {
-			return nil
-		}
-		if err := tx.Load(ctx, keys, state); err != nil {
-			return err
-		}
+	keys := state.Missing(needsOf(state, calls))
+	if len(keys.Orders)+len(keys.Carts)+len(keys.Sessions) > 0 {
+		keys.Stock = nil
 	}
-	return nil
+	if err := tx.Load(ctx, keys, state); err != nil {
+		return err
+	}
+	keys = state.Missing(needsOf(state, calls))
+	if keys.Empty() {
+		return nil
+	}
+	return tx.Load(ctx, keys, state)
+}
+
+func needsOf(state *saga.State, calls []*call) (keys saga.Keys) {
+	for _, c := range calls {
+		keys.Add(needs(state, c))
+	}
+	return keys
 }
 
 // telling says whether a row was found that may name others: an order its stock, a

@@ -24,6 +24,7 @@ type ownership struct {
 	since time.Time     // when the rows became ours
 
 	position atomic.Int64 // of the event log, after our last commit
+	unknown  *store.Save  // a commit that was not answered; of who commits alone
 }
 
 // Two engines that are both at work should not take the rows from each other all
@@ -91,6 +92,36 @@ func (o *ownership) commit(ctx context.Context, tx store.Tx, save *store.Save) e
 		o.position.Add(1)
 	case errors.Is(err, store.ErrOwned):
 		o.lost.Store(true)
+	case errors.Is(err, store.ErrUnknownCommit):
+		o.unknown = save
 	}
 	return err
+}
+
+// check makes sure, where nothing is written, that what was remembered is so.
+func (o *ownership) check(ctx context.Context) error {
+	err := o.store.Owns(ctx, o.name(), o.position.Load())
+	if errors.Is(err, store.ErrOwned) {
+		o.lost.Store(true)
+	}
+	return err
+}
+
+// learn makes up for the lost answer of a commit that was written: the log is one
+// further, and its orders have their invoice numbers.
+func (o *ownership) learn(ctx context.Context, batch checkout.ID) error {
+	save := o.unknown
+	if save == nil || save.BatchID != batch {
+		return nil
+	}
+	for _, order := range save.Invoices {
+		stored, err := o.store.Order(ctx, order.ID)
+		if err != nil {
+			return err
+		}
+		order.InvoiceSeq = stored.InvoiceSeq
+	}
+	o.position.Add(1)
+	o.unknown = nil
+	return nil
 }

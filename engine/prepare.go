@@ -24,11 +24,12 @@ type prepared struct {
 
 func (p *prepared) Outcomes() []batch.Outcome[Reply] { return p.outcomes }
 
-// Commit writes the batch, in one flight.
+// Commit writes the batch, in one flight. One that changes nothing was decided on
+// memory, too, so it must be as true.
 func (p *prepared) Commit(ctx context.Context) error {
 	defer p.ended.Store(true)
 	if p.save == nil {
-		return nil
+		return p.engine.owner.check(ctx)
 	}
 	defer p.engine.rollback(p.tx)
 	return p.engine.owner.commit(ctx, p.tx, p.save)

@@ -21,6 +21,15 @@ func (s *Store) Own(ctx context.Context, owner checkout.ID) (position int64, err
 	return one(ctx, s, "counter of the event log", (*row).int, "own", uuid(owner))
 }
 
+// Owns compares the counter's row.
+func (s *Store) Owns(ctx context.Context, owner checkout.ID, after int64) error {
+	yes, err := one(ctx, s, "counter of the event log", (*row).bool, "owns", uuid(owner), after)
+	if err == nil && !yes {
+		err = fmt.Errorf("postgres: %w", store.ErrOwned)
+	}
+	return err
+}
+
 // Read loads rows without a lock, in one flight.
 func (s *Store) Read(ctx context.Context, keys saga.Keys, state *saga.State) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)

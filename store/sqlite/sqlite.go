@@ -61,8 +61,8 @@ type Store struct {
 
 	writer      *pool // one connection; nil if read-only
 	reads       *pool
-	checkpoints *checkpointer // nil unless this process serves the file
-	owner       checkout.ID   // whose commits succeed; used by who has the writer
+	checkpoints *checkpointer               // nil unless this process serves the file
+	owner       atomic.Pointer[checkout.ID] // whose commits succeed; nil or zero: everybody's. Set by who has the writer
 }
 
 var _ store.Store = (*Store)(nil)

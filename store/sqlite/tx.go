@@ -65,7 +65,7 @@ func (t *tx) Commit(ctx context.Context, save *store.Save) error {
 		return err
 	}
 	err := store.ErrOwned
-	if save.Owner == t.store.owner {
+	if t.store.owns(save.Owner) {
 		err = write(t.conn, save)
 	}
 	if err != nil {
@@ -124,12 +124,28 @@ func (s *Store) mayWrite(ctx context.Context) error {
 // as a writer: commits under way come first.
 func (s *Store) Own(ctx context.Context, owner checkout.ID) (position int64, err error) {
 	err = s.alone(ctx, func(c *connection) error {
-		s.owner = owner
+		s.owner.Store(&owner)
 		positions, err := collect(ctx, c, "event_log.position", scanInt)
 		position, err = single(positions, err, "position")
 		return err
 	})
 	return position, err
+}
+
+// Owns asks memory: the file is this process's, so that the log is as it was left.
+func (s *Store) Owns(ctx context.Context, owner checkout.ID, _ int64) error {
+	if err := s.check(ctx); err != nil {
+		return err
+	}
+	if !s.owns(owner) {
+		return store.ErrOwned
+	}
+	return nil
+}
+
+func (s *Store) owns(owner checkout.ID) bool {
+	now := s.owner.Load()
+	return now == nil && owner.IsZero() || now != nil && *now == owner
 }
 
 // Read loads rows beside the writer.

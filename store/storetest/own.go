@@ -31,13 +31,16 @@ func ownersCommit(t *testing.T, handles []store.Store) {
 		require.NoError(t, err)
 		for i, by := range []checkout.ID{me, other, nobody} {
 			o := newOrder()
+			owns := handles[(i+1)%2].Owns(bounded(t), by, position)
 			err := commitAs(bounded(t), handles[i%2], by, position, o)
 			_, found := handles[0].Order(bounded(t), o.ID)
 			if by == owner {
+				require.NoError(t, owns)
 				require.NoError(t, err)
 				require.NoError(t, found)
 				continue
 			}
+			require.ErrorIs(t, owns, store.ErrOwned)
 			require.ErrorIs(t, err, store.ErrOwned)
 			require.ErrorIs(t, found, store.ErrNotFound, "nothing was written")
 		}
@@ -59,7 +62,9 @@ func ownersLog(t *testing.T, s store.Store) {
 	me := newID(epoch)
 	position, err := s.Own(bounded(t), me)
 	require.NoError(t, err)
+	require.ErrorIs(t, s.Owns(bounded(t), me, position+1), store.ErrOwned)
 	require.ErrorIs(t, commitAs(bounded(t), s, me, position+1, newOrder()), store.ErrOwned)
+	require.NoError(t, s.Owns(bounded(t), me, position))
 	require.NoError(t, commitAs(bounded(t), s, me, position, newOrder()))
 	require.ErrorIs(t, commitAs(bounded(t), s, me, position, newOrder()), store.ErrOwned)
 	require.NoError(t, commitAs(bounded(t), s, me, position+1, newOrder()))

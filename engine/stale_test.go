@@ -1,0 +1,103 @@
+package engine_test
+
+import (
+	"context"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"kassa/checkout"
+	"kassa/saga"
+	"kassa/store"
+	"kassa/store/memory"
+)
+
+// What an engine remembers is another's to change as soon as that one has written.
+// An answer that changes nothing must be as true as one that is written.
+func TestAnswersWithoutAWriteAreTrue(t *testing.T) {
+	t.Parallel()
+	lock := func(session string, qty int64) saga.HoldStock {
+		return saga.HoldStock{SessionID: session, Items: []checkout.Item{{SKU: "MUG", Qty: qty}}, TTL: time.Minute}
+	}
+	t.Run("a refusal", func(t *testing.T) {
+		t.Parallel()
+		s := newShop(t, memory.New(memory.Config{}), 2, 1)
+		_, err := s.engines[0].Do(t.Context(), lock("a", 1))
+		require.NoError(t, err)
+		_, err = s.engines[0].Do(t.Context(), lock("b", 1))
+		require.Equal(t, checkout.CodeOutOfStock, checkout.CodeOf(err))
+		_, err = s.engines[1].Do(t.Context(), saga.AdjustStock{SKU: "MUG", Warehouse: checkout.MainWarehouse, Delta: 100, Reason: "delivery"})
+		require.NoError(t, err)
+		_, err = s.engines[0].Do(t.Context(), lock("b", 1))
+		require.NoError(t, err, "the other engine has put a hundred there")
+	})
+	t.Run("a repeat", func(t *testing.T) {
+		t.Parallel()
+		s := newShop(t, memory.New(memory.Config{}), 2, 1)
+		_, err := s.engines[0].Do(t.Context(), lock("a", 1))
+		require.NoError(t, err)
+		_, err = s.engines[1].Do(t.Context(), saga.ReleaseHold{SessionID: "a"})
+		require.NoError(t, err)
+		again, err := s.engines[0].Do(t.Context(), lock("a", 1))
+		require.NoError(t, err)
+		require.False(t, again.Existing, "the other engine has let go of it")
+		levels, err := s.store.Levels(t.Context(), "MUG")
+		require.NoError(t, err)
+		require.Equal(t, int64(1), levels[0].Locked)
+	})
+}
+
+// unanswered is a store whose next commit is written, and not answered.
+type unanswered struct {
+	store.Store
+	next bool
+}
+
+func (u *unanswered) Begin(ctx context.Context) (store.Tx, error) {
+	tx, err := u.Store.Begin(ctx)
+	return &unansweredTx{tx, u}, err
+}
+
+type unansweredTx struct {
+	store.Tx
+	store *unanswered
+}
+
+// Commit writes as if the connection broke before its answer came: nobody was told
+// the invoice numbers.
+func (t *unansweredTx) Commit(ctx context.Context, save *store.Save) error {
+	err := t.Tx.Commit(ctx, save)
+	if err != nil || !t.store.next {
+		return err
+	}
+	t.store.next = false
+	for _, order := range save.Invoices {
+		order.InvoiceSeq = 0
+	}
+	return store.ErrUnknownCommit
+}
+
+func TestACommitWhoseAnswerWasLostIsKnownInFull(t *testing.T) {
+	t.Parallel()
+	u := &unanswered{Store: memory.New(memory.Config{})}
+	s := newShop(t, u, 1, 100)
+	reply, err := s.engines[0].Submit(t.Context(), place("MUG", "a"))
+	require.NoError(t, err)
+	id := checkout.ID(reply.Answer.Body)
+	res, err := s.engines[0].Do(t.Context(), saga.InitiatePayment{
+		OrderID: id, Amount: "499.50", Method: checkout.MethodCard, IdempotencyKey: "p", RequestHash: "h",
+		Routes: []saga.Route{{Gateway: "stripe", Methods: []checkout.Method{checkout.MethodCard}, Closable: true}},
+	})
+	require.NoError(t, err)
+	u.next = true
+	res, err = s.engines[0].Do(t.Context(), saga.ReceiveWebhook{Event: paid(res.Payment, rand.Int()), OrderID: id, PaymentID: res.Payment.ID})
+	require.NoError(t, err)
+	require.False(t, u.next)
+	require.Equal(t, checkout.OrderConfirmed, res.Order.Status)
+	require.Equal(t, int64(1), res.Order.InvoiceSeq)
+	_, err = s.engines[0].Do(t.Context(), order(1))
+	require.NoError(t, err)
+	s.audit(t)
+}
