@@ -25,7 +25,7 @@ type front struct {
 // of the server's own.
 const requestPatience = 60 * time.Second
 
-// maxConnections of one run: more workers wait for each other.
+// maxConnections of one run, one for each worker.
 const maxConnections = 10_000
 
 func newFront(host, key string, g *gateway, on goods) *front {

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"fmt"
 	"time"
 )
 
@@ -33,20 +34,25 @@ const (
 type growth struct {
 	early  time.Time
 	orders int64
+	past   bool // the run grows past fewOrders
 }
 
 func (g *growth) watch(now time.Time, r *recorder) {
-	if g.early.IsZero() && r.total() >= fewOrders && now.Sub(r.start) >= time.Duration(r.opens.Load()) {
+	if g.past && g.early.IsZero() && r.total() >= fewOrders && now.Sub(r.start) >= time.Duration(r.opens.Load()) {
 		g.early, g.orders = now, r.total()
 	}
 }
 
-func (g *growth) result(r *recorder, to time.Time, before, after sample) *Growth {
+func (g *growth) result(r *recorder, to time.Time, before, after sample) (*Growth, error) {
 	begin := r.start.Add(time.Duration(r.opens.Load()))
 	if g.early.IsZero() { // fewer orders than are called few
 		g.early = begin
 	}
 	window := min(growWindow, (to.Sub(begin) / 3).Truncate(time.Second))
+	if window < time.Second || g.early.Add(2*window).After(to) {
+		return nil, fmt.Errorf("the run grew for %s after its first %d orders, too short to compare its ends: give it a longer --duration or a larger --grow",
+			to.Sub(g.early).Truncate(time.Millisecond), g.orders)
+	}
 	out := &Growth{
 		Orders: r.total(), WindowS: window.Seconds(), EarlyOrders: g.orders,
 		EarlyPerS: rate(r.perSecond(g.early, g.early.Add(window))), LatePerS: rate(r.perSecond(to.Add(-window), to)),
@@ -61,7 +67,7 @@ func (g *growth) result(r *recorder, to time.Time, before, after sample) *Growth
 		out.WALPages = difference(a.pages, b.pages)
 		out.WALPageBytes = difference(a.pages*pageBytes, b.pages*pageBytes)
 	}
-	return out
+	return out, nil
 }
 
 func rate(seconds []int64) float64 {

@@ -48,7 +48,7 @@ func (l *load) run(ctx context.Context, steps []string) (r *recorder, from, to t
 	}
 	l.wait(ctx, r, from)
 	l.edge(true)
-	for {
+	for !r.hopeless() {
 		l.wait(ctx, r, to)
 		if ctx.Err() != nil || l.more == nil || !l.more(r) {
 			break

@@ -35,7 +35,6 @@ type walSample struct {
 // meter reads samples of one server's process and of its database.
 type meter struct {
 	server int       // process id; 0: this process
-	sqlite bool      // the database's work is done by the server
 	admin  *pgx.Conn // of PostgreSQL; nil for others
 	local  bool      // the database's processes are on this machine
 	remote bool      // the server is not a process of ours
@@ -53,10 +52,7 @@ func (m *meter) sample(ctx context.Context) (sample, error) {
 	default:
 		s.server, s.generator = cpuOf(m.server), own
 	}
-	switch {
-	case m.sqlite:
-		s.database = new(time.Duration)
-	case m.local:
+	if m.local {
 		s.database = cpuOfPostgres()
 	}
 	if m.admin == nil {

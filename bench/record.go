@@ -1,7 +1,9 @@
 package bench
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -80,9 +82,26 @@ func (r *recorder) fail(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.errors++
-	if len(r.texts) < maxTexts {
-		r.texts = append(r.texts, err.Error())
+	if text := err.Error(); len(r.texts) < maxTexts && !slices.Contains(r.texts, text) {
+		r.texts = append(r.texts, text)
 	}
+}
+
+// nothing says that no operation was counted, and why, if that is known.
+func (r *recorder) nothing() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.texts) == 0 {
+		return errors.New("nothing was done in the measured time: give it a longer --duration")
+	}
+	return fmt.Errorf("nothing was done, and %d tries failed, such as: %s", r.errors, r.texts[0])
+}
+
+// hopeless tells whether only errors have come so far.
+func (r *recorder) hopeless() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.errors > 0 && r.total() == 0
 }
 
 // finish counts an operation that has ended well.

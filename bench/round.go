@@ -69,11 +69,12 @@ func (o *Options) round(ctx context.Context, s Scenario, u *subject, number int,
 	return res, err
 }
 
-// summary is the median round, with the errors of all.
+// summary is the median round, of an even number the lower one, with the errors of
+// all.
 func summary(all []Result) Result {
 	sorted := slices.Clone(all)
 	slices.SortFunc(sorted, func(a, b Result) int { return int(a.PerS*1000) - int(b.PerS*1000) })
-	res := sorted[len(sorted)/2]
+	res := sorted[(len(sorted)-1)/2]
 	if len(all) == 1 {
 		return res
 	}
@@ -83,6 +84,8 @@ func summary(all []Result) Result {
 		res.Errors += r.Errors
 		res.ErrorTexts = append(res.ErrorTexts, r.ErrorTexts...)
 	}
+	slices.Sort(res.ErrorTexts)
+	res.ErrorTexts = slices.Compact(res.ErrorTexts)
 	res.ErrorTexts = res.ErrorTexts[:min(len(res.ErrorTexts), maxTexts)]
 	return res
 }
@@ -148,6 +151,7 @@ func (m *measurement) run(ctx context.Context, warmup, duration time.Duration) (
 	l.edge = func(begin bool) { m.edge(ctx, begin, duration) }
 	l.tick = m.tick
 	if m.o.Grow > 0 {
+		m.growth.past = m.o.Grow > fewOrders
 		l.tick = func(now time.Time, r *recorder) { m.tick(now, r); m.growth.watch(now, r) }
 	}
 	if m.o.Grow > 0 || m.o.least > 0 {
@@ -163,15 +167,19 @@ func (m *measurement) run(ctx context.Context, warmup, duration time.Duration) (
 	if err := errors.Join(m.errs...); err != nil {
 		return Result{}, err
 	}
+	if r.done.Load() == 0 {
+		return Result{}, r.nothing()
+	}
 	res := m.result(warmup)
 	res.fill(r, from, to, m.before, m.after)
 	if over != nil {
 		return res, m.countExpired(ctx, over, &res)
 	}
+	var err error
 	if m.o.Grow > 0 {
-		res.Grow = m.growth.result(r, to, m.before, m.after)
+		res.Grow, err = m.growth.result(r, to, m.before, m.after)
 	}
-	return res, nil
+	return res, err
 }
 
 func (m *measurement) result(warmup time.Duration) Result {

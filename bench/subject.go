@@ -40,12 +40,13 @@ func (u *subject) onClose(end func() error) { u.closing = append(u.closing, end)
 
 // newSubject makes a subject with a ground of its own.
 func (o *Options) newSubject(ctx context.Context, name string) (*subject, error) {
+	o.progress("%s: making its database", name)
 	g, err := newGround(ctx, o.Store, func(text string) { o.say("%s", text) })
 	if err != nil {
 		return nil, err
 	}
 	u := &subject{name: name, ground: g, workers: o.Concurrency}
-	u.meter = meter{sqlite: g.path != "", admin: g.admin, schema: g.schema, local: g.server != "" && isLocal(g.server)}
+	u.meter = meter{admin: g.admin, schema: g.schema, local: g.server != "" && isLocal(g.server)}
 	u.onClose(func() error { return g.remove(context.Background()) })
 	return u, nil
 }

@@ -28,6 +28,9 @@ func (o *Options) openTarget(ctx context.Context, s Scenario) (*subject, error) 
 	if t.StorefrontKey == "" {
 		return u, errors.New("a target needs a storefront's key (pk_…)")
 	}
+	if !isReady(ctx, t.URL) {
+		return u, fmt.Errorf("%s/readyz does not say that a server is ready there", t.URL)
+	}
 	gate, err := startGateway(ctx, t.Gateway, t.WebhookSecret)
 	if err != nil {
 		return u, err
@@ -92,8 +95,8 @@ func (b *buyer) stock(n int) error {
 	if err := b.expect("PUT "+path, status, http.StatusCreated, http.StatusOK); err != nil {
 		return err
 	}
-	path = "/inventory/" + sku(n) + "/adjust"
-	body = fmt.Sprintf(`{"warehouse":"main","delta":%d,"reason":"benchmark"}`, min(b.goods.stock, deliverable))
+	path = "/inventory/" + sku(n) + "/adjust" // a count: it may be there from an earlier run
+	body = fmt.Sprintf(`{"warehouse":"main","counted":%d,"reason":"benchmark"}`, min(b.goods.stock, deliverable))
 	status, err = b.call(http.MethodPost, path, []byte(body), header{"Idempotency-Key", b.newKey()})
 	if err != nil {
 		return err

@@ -29,7 +29,7 @@ func openSQLite(ctx context.Context, path string) (database, error) {
 	}
 	all := statements(sqliteSQL)
 	writer, err := openPool(path, 1, url.Values{
-		"_pragma": {"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"}, "_txlock": {"immediate"},
+		"_pragma": {"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "cache_size(-16384)", "wal_autocheckpoint(8192)"}, "_txlock": {"immediate"},
 	})
 	if err != nil {
 		return nil, err

@@ -30,7 +30,7 @@ type benchCommand struct {
 
 	BaselineConcurrency int `help:"Clients of the textbook. By default the better of 16 and 64." placeholder:"N"`
 
-	Target        string `help:"Drive a server that runs already, instead of one of its own. Its gateway account stripe must have --gateway as its base_url. --store is then its database, to be audited." placeholder:"http://HOST:PORT"`
+	Target        string `help:"Drive a server that runs already, instead of one of its own. Its gateway account stripe must have --gateway as its base_url, and its lock_limits must be 0. --store is then its database, to be audited. Products and orders stay there." placeholder:"http://HOST:PORT"`
 	Key           string `help:"The target's storefront key (pk_…)." env:"BENCH_KEY" placeholder:"KEY"`
 	ServerKey     string `help:"The target's server key (sk_…), to put the benchmark's products on sale." env:"BENCH_SERVER_KEY" placeholder:"KEY"`
 	Gateway       string `help:"Address where the gateway is played for the target." default:"127.0.0.1:4242" placeholder:"HOST:PORT"`
@@ -49,6 +49,14 @@ func (c benchCommand) Run(ctx context.Context) error {
 	binary, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find this binary: %w", err)
+	}
+	for _, path := range []string{c.HTML, c.Profile} { // a mistake is told before the run, not after it
+		if path == "" {
+			continue
+		}
+		if err := writeFile(path, func(io.Writer) error { return nil }); err != nil {
+			return err
+		}
 	}
 	result, err := bench.Run(ctx, bench.Options{
 		Store: c.Store, Scenario: c.Scenario, InProcess: c.InProcess, Concurrency: c.Concurrency,
