@@ -241,7 +241,10 @@ func sorted[K comparable, V any](rows map[K]V, compare func(a, b K) int) []V {
 
 func (w *workset) saveOrders(save *store.Save) {
 	save.NewOrders, save.Orders = split(w.orders, w.state.Orders, checkout.ID.Compare)
-	logged := map[checkout.ID]bool{}
+	// Most orders that are there have one payment, made or changed.
+	save.Payments = make([]checkout.Payment, 0, len(save.Orders))
+	save.NewPayments = make([]checkout.Payment, 0, len(save.Orders))
+	logged := make(map[checkout.ID]bool, len(w.orders))
 	for i := range w.events {
 		logged[w.events[i].OrderID] = true
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -88,7 +87,7 @@ func document[T any](r *row) (value T) {
 	if text == nil {
 		return value
 	}
-	if err := json.Unmarshal(text, &value); err != nil {
+	if err := unmarshal(text, &value); err != nil {
 		r.err = fmt.Errorf("%w: column %d: %w", store.ErrSchema, r.next, err)
 	}
 	return value

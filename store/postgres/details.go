@@ -3,7 +3,10 @@ package postgres
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"kassa/checkout"
 	"kassa/money"
@@ -32,10 +35,10 @@ func writeAllocation(l *list, a checkout.Allocation) {
 // storedAllocation is an allocation as it is stored.
 type storedAllocation checkout.Allocation
 
-// UnmarshalJSON reads [sku, qty] or [sku, qty, warehouse].
-func (a *storedAllocation) UnmarshalJSON(data []byte) error {
+// UnmarshalJSONFrom reads [sku, qty] or [sku, qty, warehouse].
+func (a *storedAllocation) UnmarshalJSONFrom(in *jsontext.Decoder) error {
 	a.Warehouse = checkout.MainWarehouse
-	return readList(data, &a.SKU, &a.Qty, &a.Warehouse)
+	return readList(in, &a.SKU, &a.Qty, &a.Warehouse)
 }
 
 func scanAllocations(r *row) []checkout.Allocation {
@@ -84,10 +87,7 @@ func (r *record) details(o *checkout.Order) {
 		r.null()
 		return
 	}
-	rest, err := json.Marshal(storedDetails{OrderDetails: *d})
-	if err != nil {
-		r.fail(fmt.Errorf("%w: %w", errValue, err))
-	}
+	rest := r.restOfDetails(*d)
 	start := r.begin()
 	r.data = append(r.data, `{"lines":`...)
 	r.data = appendLists(r.data, d.Quote.Lines, writeLine)
@@ -104,6 +104,19 @@ func (r *record) details(o *checkout.Order) {
 	}
 	r.data = append(r.data, '}')
 	r.end(start)
+}
+
+// restOfDetails are the fields that are not written by hand, as an object.
+func (r *record) restOfDetails(d checkout.OrderDetails) []byte {
+	d.Quote, d.Customer, d.ShippingAddress, d.BillingAddress = checkout.Quote{}, checkout.Customer{}, nil, nil
+	if reflect.ValueOf(d).IsZero() { // as nearly always
+		return nil
+	}
+	rest, err := json.Marshal(storedDetails{OrderDetails: d})
+	if err != nil {
+		r.fail(fmt.Errorf("%w: %w", errValue, err))
+	}
+	return rest
 }
 
 // appendQuote writes what a quote has beside its lines. Its currency and total are
@@ -156,9 +169,9 @@ func writeLine(l *list, line checkout.QuoteLine) {
 	l.int(line.Tax)
 }
 
-// UnmarshalJSON reads what writeLine wrote.
-func (l *storedLine) UnmarshalJSON(data []byte) error {
-	return readList(data, &l.SKU, &l.Name, &l.Qty, &l.UnitPrice, &l.Total, &l.TaxCode, &l.Discount, &l.Tax)
+// UnmarshalJSONFrom reads what writeLine wrote.
+func (l *storedLine) UnmarshalJSONFrom(in *jsontext.Decoder) error {
+	return readList(in, &l.SKU, &l.Name, &l.Qty, &l.UnitPrice, &l.Total, &l.TaxCode, &l.Discount, &l.Tax)
 }
 
 func writeCharge(l *list, c checkout.Charge) {
@@ -166,8 +179,10 @@ func writeCharge(l *list, c checkout.Charge) {
 	l.int(c.Amount)
 }
 
-// UnmarshalJSON reads what writeCharge wrote.
-func (c *storedCharge) UnmarshalJSON(data []byte) error { return readList(data, &c.Name, &c.Amount) }
+// UnmarshalJSONFrom reads what writeCharge wrote.
+func (c *storedCharge) UnmarshalJSONFrom(in *jsontext.Decoder) error {
+	return readList(in, &c.Name, &c.Amount)
+}
 
 func writeCustomer(l *list, c *checkout.Customer) {
 	l.text(c.Email)
@@ -177,9 +192,9 @@ func writeCustomer(l *list, c *checkout.Customer) {
 	l.text(c.TaxID)
 }
 
-// UnmarshalJSON reads what writeCustomer wrote.
-func (c *storedCustomer) UnmarshalJSON(data []byte) error {
-	return readList(data, &c.Email, &c.Name, &c.Phone, &c.UserID, &c.TaxID)
+// UnmarshalJSONFrom reads what writeCustomer wrote.
+func (c *storedCustomer) UnmarshalJSONFrom(in *jsontext.Decoder) error {
+	return readList(in, &c.Email, &c.Name, &c.Phone, &c.UserID, &c.TaxID)
 }
 
 func writeAddress(l *list, a *checkout.Address) {
@@ -192,9 +207,9 @@ func writeAddress(l *list, a *checkout.Address) {
 	l.text(a.Line2)
 }
 
-// UnmarshalJSON reads what writeAddress wrote.
-func (a *storedAddress) UnmarshalJSON(data []byte) error {
-	return readList(data, &a.Name, &a.Line1, &a.City, &a.State, &a.PostalCode, &a.Country, &a.Line2)
+// UnmarshalJSONFrom reads what writeAddress wrote.
+func (a *storedAddress) UnmarshalJSONFrom(in *jsontext.Decoder) error {
+	return readList(in, &a.Name, &a.Line1, &a.City, &a.State, &a.PostalCode, &a.Country, &a.Line2)
 }
 
 // scanDetails reads the snapshot of an order whose amount is known.
