@@ -65,7 +65,23 @@ func (r *row) time() time.Time {
 	if value == nil {
 		return time.Time{}
 	}
+	return microTime(value)
+}
+
+func microTime(value []byte) time.Time {
 	return time.UnixMicro(int64(binary.BigEndian.Uint64(value)) + epoch).UTC()
+}
+
+// holdEnd reads the end of an order's hold.
+func (r *row) holdEnd(created time.Time) time.Time {
+	value := r.fixed(8)
+	switch {
+	case value == nil:
+		return created.Add(usualHold)
+	case binary.BigEndian.Uint64(value) == noTime:
+		return time.Time{}
+	}
+	return microTime(value)
 }
 
 // timeOr reads a time that is left out where it is the usual one.

@@ -152,6 +152,24 @@ func (r *record) timeUnless(at, usual time.Time) {
 	r.time(at)
 }
 
+// usualHold is how long a hold whose end is not stored lasts. It must not change:
+// what is stored, and due_orders in sql/work.sql, stand on it.
+const usualHold = 15 * time.Minute
+
+// noTime is -infinity: it stands where there is no time and NULL says something else.
+const noTime = 1 << 63
+
+// holdEnd writes the end of an order's hold; the usual one becomes NULL.
+func (r *record) holdEnd(at, created time.Time) {
+	if !at.IsZero() {
+		r.timeUnless(at, created.Add(usualHold))
+		return
+	}
+	start := r.begin()
+	r.data = binary.BigEndian.AppendUint64(r.data, noTime)
+	r.end(start)
+}
+
 // log writes a list of ids, the last one first: what was there before is then the
 // end of the value, and an update's record leaves it out. An empty one becomes NULL.
 func (r *record) log(list []checkout.ID) {

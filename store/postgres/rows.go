@@ -17,7 +17,7 @@ func scanOrder(r *row) *checkout.Order {
 	o.CreatedAt = r.time()
 	o.Total = scanMoney(r)
 	o.UserID = r.text()
-	o.HoldExpiresAt = r.time()
+	o.HoldExpiresAt = r.holdEnd(o.CreatedAt)
 	o.UpdatedAt = r.timeOr(o.CreatedAt)
 	o.ConfirmedAt = r.time()
 	o.ClosingSince = r.time()

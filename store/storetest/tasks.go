@@ -144,6 +144,7 @@ func attention(t *testing.T, s store.Store) {
 func testDue(t *testing.T, h Harness) {
 	t.Run("holds", func(t *testing.T) { t.Parallel(); dueHolds(t, h.Open(t)) })
 	t.Run("orders", func(t *testing.T) { t.Parallel(); dueOrders(t, h.Open(t)) })
+	t.Run("orders with holds of the usual length", func(t *testing.T) { t.Parallel(); usualHolds(t, h.Open(t)) })
 	t.Run("answers", func(t *testing.T) { t.Parallel(); purgeAnswers(t, h.Open(t)) })
 }
 
@@ -186,6 +187,39 @@ func dueOrders(t *testing.T, s store.Store) {
 	check(time.Time{}, 2, want[:2])
 	check(want[0].ExpiresAt, 10, want[1:])
 	check(want[2].ExpiresAt, 10, nil)
+}
+
+// usualHolds are of the length that most holds have, which a store may know to find
+// without an index. Ids begin with the time of their making.
+func usualHolds(t *testing.T, s store.Store) {
+	now := clock(t, s).Truncate(time.Second)
+	var want []store.DueOrder
+	var orders []*checkout.Order
+	for i, ago := range []time.Duration{72 * time.Hour, 16 * time.Minute, 15*time.Minute + time.Second, 14 * time.Minute, 0} {
+		o := newOrder()
+		o.CreatedAt = now.Add(-ago)
+		o.ID, o.UpdatedAt, o.HoldExpiresAt = newID(o.CreatedAt), o.CreatedAt, o.CreatedAt.Add(checkout.DefaultHoldTTL)
+		orders = append(orders, o)
+		if i < 3 {
+			want = append(want, store.DueOrder{ID: o.ID, ExpiresAt: o.HoldExpiresAt})
+		}
+	}
+	paid := newOrder()
+	paid.ID, paid.CreatedAt, paid.HoldExpiresAt = newID(now.Add(-time.Hour)), now.Add(-time.Hour), now.Add(-45*time.Minute)
+	paid.HoldStatus = checkout.HoldClaimed
+	extended := newOrder()
+	extended.ID, extended.CreatedAt, extended.HoldExpiresAt = newID(now.Add(-time.Hour)), now.Add(-time.Hour), now.Add(-30*time.Second)
+	orders = append(orders, paid, extended)
+	slices.SortFunc(orders, func(a, b *checkout.Order) int { return a.ID.Compare(b.ID) })
+	commit(t, s, store.Save{NewOrders: orders})
+	want = append(want, store.DueOrder{ID: extended.ID, ExpiresAt: extended.HoldExpiresAt})
+	slices.SortFunc(want, func(a, b store.DueOrder) int { return a.ExpiresAt.Compare(b.ExpiresAt) })
+	for from := range want {
+		since := want[from].ExpiresAt.Add(-time.Microsecond)
+		due, _, err := s.DueOrders(bounded(t), since, 10)
+		require.NoError(t, err)
+		require.Equal(t, want[from:], due)
+	}
 }
 
 func purgeAnswers(t *testing.T, s store.Store) {

@@ -147,7 +147,7 @@ create table orders (
     user_id         text collate "C" references customers,
     details         json not null, -- the snapshot of the checkout; never updated
     allocations     json, -- as in holds
-    hold_expires_at timestamptz,
+    hold_expires_at timestamptz, -- null: 15 minutes after created_at, as most
     updated_at      timestamptz, -- null until its first change
     confirmed_at    timestamptz,
     closing_since   timestamptz,
@@ -166,7 +166,9 @@ create table orders (
 
 create unique index orders_live_cart on orders (live_cart_id) where live_cart_id is not null;
 create unique index orders_answer on orders (answer_key) where answer_key is not null;
-create index orders_hold_expires_at on orders (hold_expires_at);
+-- Holds of the usual length end in the order of their orders' ids, so that only the
+-- others need an index.
+create index orders_hold_expires_at on orders (hold_expires_at) where hold_expires_at is not null;
 create index orders_user_id on orders (user_id, order_id) where user_id is not null;
 
 create table payments (
@@ -409,6 +411,13 @@ $$;
 -- +goose StatementBegin
 create function ends_task(named uuid, held uuid) returns boolean language sql immutable as $$
     select coalesce(named = '00000000-0000-0000-0000-000000000000' or named = held, false)
+$$;
+-- +goose StatementEnd
+
+-- first_id_at is the lowest version 7 UUID of a time.
+-- +goose StatementBegin
+create function first_id_at(at timestamptz) returns uuid language sql immutable as $$
+    select (lpad(to_hex(greatest(floor(extract(epoch from at) * 1000), 0)::bigint), 12, '0') || repeat('0', 20))::uuid
 $$;
 -- +goose StatementEnd
 

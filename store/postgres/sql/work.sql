@@ -113,10 +113,24 @@ select session_id from holds where expires_at <= now() order by expires_at, sess
 select now();
 
 -- name: due_orders
-select order_id, hold_expires_at
+-- The ends that are stored, and those that follow from the time of the making, of
+-- which the ids begin with. An id is never from before its order, and at most a
+-- moment from after it.
+(select order_id, hold_expires_at as ends
 from orders
 where hold_expires_at > $1::timestamptz and hold_expires_at <= now() and hold_status = 'OPEN'
 order by hold_expires_at, order_id
+limit $2::bigint)
+union all
+(select order_id, created_at + interval '15 minutes'
+from orders
+where hold_expires_at is null and hold_status = 'OPEN'
+  and order_id >= first_id_at($1::timestamptz - interval '15 minutes')
+  and order_id < first_id_at(now() - interval '15 minutes' + interval '2 seconds')
+  and created_at > $1::timestamptz - interval '15 minutes' and created_at <= now() - interval '15 minutes'
+order by order_id
+limit $2::bigint)
+order by ends, order_id
 limit $2::bigint;
 
 -- name: purge_answers
