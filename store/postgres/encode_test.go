@@ -109,6 +109,20 @@ func TestDetailsLeaveOutWhatIsUsual(t *testing.T) {
 	require.Equal(t, o.Details, scanDetails(&row{values: [][]byte{r.data[8:]}}, o.Total))
 }
 
+func TestKeysReadBack(t *testing.T) {
+	t.Parallel()
+	for text, size := range map[string]int{
+		"": 0, "3a959ebc-2c8f-4298-90ca-83e36ff8bc6b": 17, "3A959EBC-2c8f-4298-90ca-83e36ff8bc6b": 37, "00000000-0000-0000-0000-000000000000": 37,
+		"u123456789abcdef": 17, "order 7, try 2": 15, "ab": 2, "t": 2,
+	} {
+		r := &record{}
+		r.key(text)
+		stored := r.data[8:]
+		require.Len(t, stored, size, text)
+		require.Equal(t, text, unpackKey(stored))
+	}
+}
+
 func TestHashesReadBack(t *testing.T) {
 	t.Parallel()
 	for text, size := range map[string]int{

@@ -201,6 +201,7 @@ func (r *record) document(value any) {
 const (
 	hashDigits = 'x' // hexadecimal digits, two to a byte
 	hashText   = 't' // another text, as it is
+	keyUUID    = 'u' // a UUID, as its sixteen bytes
 )
 
 // hash writes a text that is usually hexadecimal digits in half their space.
@@ -216,6 +217,26 @@ func (r *record) hash(text string) {
 		r.data = append(append(r.data, hashText), text...)
 	}
 	r.end(start)
+}
+
+// key writes an idempotency key: most are UUIDs, which are long as texts.
+func (r *record) key(text string) {
+	id, err := checkout.ParseID(text)
+	if err != nil || id.IsZero() || id.String() != text {
+		r.hash(text)
+		return
+	}
+	start := r.begin()
+	r.data = append(append(r.data, keyUUID), id[:]...)
+	r.end(start)
+}
+
+// unpackKey reads what key has written.
+func unpackKey(data []byte) string {
+	if len(data) == 1+len(checkout.ID{}) && data[0] == keyUUID {
+		return checkout.ID(data[1:]).String()
+	}
+	return unpackHash(data)
 }
 
 // appendDigits packs lower-case hexadecimal digits, which is what hex writes back.

@@ -84,7 +84,7 @@ func scanPayment(r *row) checkout.Payment {
 	p.Amount.Currency = money.Currency(r.text())
 	p.Gateway = r.text()
 	p.Method = checkout.Method(r.text())
-	p.IdempotencyKey = r.text()
+	p.IdempotencyKey = unpackKey(r.bytes())
 	p.RequestHash = r.hash()
 	p.ReturnURL = r.text()
 	p.GatewayRef = r.text()

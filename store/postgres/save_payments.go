@@ -40,7 +40,7 @@ func (f *saver) writePayment(r *record, p *checkout.Payment) {
 	r.text(string(p.Amount.Currency))
 	r.text(p.Gateway)
 	r.text(string(p.Method))
-	r.optional(p.IdempotencyKey)
+	r.key(p.IdempotencyKey)
 	r.hash(p.RequestHash)
 	r.optional(p.ReturnURL)
 	writePaymentState(r, p, task)

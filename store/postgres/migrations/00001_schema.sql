@@ -192,7 +192,7 @@ create table payments (
     currency          text not null,
     gateway           text collate "C" not null,
     method            text not null,
-    idempotency_key   text collate "C", -- of the initiate that made it
+    idempotency_key   bytea, -- of the initiate that made it: see record.key
     request_hash      bytea,
     return_url        text,
     gateway_ref       text collate "C", -- session or gateway order, null until known
@@ -214,7 +214,7 @@ create table payments (
 
 -- The last guard of "one attempt for one key of an order". By a hash of 64 bits,
 -- because keys are long.
-create unique index payments_order_key on payments (order_id, hashtextextended(idempotency_key, 0));
+create unique index payments_order_key on payments (order_id, hashtextextended(encode(idempotency_key, 'hex'), 0));
 
 -- A payment by what its gateway calls it. The names are in the payment's row too,
 -- and become known after its insert; an index there would make those updates
