@@ -27,6 +27,7 @@ var adapters = app.Adapters{
 }
 
 func openSQLite(ctx context.Context, c app.StoreConfig) (store.Store, error) {
+	limitMemory(memoryLimit - sqliteMemory)
 	return sqlite.Open(ctx, sqlite.Config{Path: c.Path, ReadOnly: c.Access == app.ReadOnly, Beside: c.Access == app.Administer})
 }
 

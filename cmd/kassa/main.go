@@ -44,16 +44,24 @@ func main() {
 const gcPercent = 400
 
 // memoryLimit is from where on the collector works harder than that, in bytes: with
-// what is not Go's heap the process stays below 150 MiB. GOMEMLIMIT overrules it.
-const memoryLimit = 112 << 20
+// what is not Go's the process stays below 150 MiB. GOMEMLIMIT overrules it. What
+// SQLite takes, for its caches above all, the collector does not see.
+const (
+	memoryLimit  = 128 << 20
+	sqliteMemory = 40 << 20
+)
+
+func limitMemory(bytes int64) {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(bytes)
+	}
+}
 
 func run() error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(memoryLimit)
-	}
+	limitMemory(memoryLimit)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	var cli commands

@@ -116,7 +116,7 @@ create table inventory (
     restocked_qty bigint not null constraint inventory_restocked check (restocked_qty >= 0),
     received_qty  bigint not null,
     -- Room on the page for some forty versions of its rows: each is born with it and
-    -- loses it with its first change. A low fillfactor would keep the same room free,
+    -- loses it with its first sale. A low fillfactor would keep the same room free,
     -- but a page with less than its share of free room is pruned at every visit.
     room          text,
     primary key (sku, warehouse)

@@ -74,7 +74,8 @@ from unnest($1::inventory[]);
 with changed as (
     update inventory i
     set available_qty = u.available_qty, locked_qty = u.locked_qty, deducted_qty = u.deducted_qty,
-        restocked_qty = u.restocked_qty, received_qty = u.received_qty, room = null
+        restocked_qty = u.restocked_qty, received_qty = u.received_qty,
+        room = case when u.received_qty = i.received_qty then null else i.room end
     from unnest($1::inventory[]) as u
     where i.sku = u.sku and i.warehouse = u.warehouse
     returning 1
