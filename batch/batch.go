@@ -56,7 +56,7 @@ type Outcome[R any] struct {
 
 // Committer decides and persists one batch in one transaction. NewID, Prepare,
 // Forget and Commit are called one at a time; a Prepared's Commit and Committed
-// may run beside Prepare.
+// may run beside Prepare, and Committed beside the next one's Commit.
 type Committer[ID any, C any, R any] interface {
 	// NewID makes the id of a batch's transaction.
 	NewID() ID
@@ -129,6 +129,8 @@ type Lane[ID any, C any, R any] struct {
 	enough    atomic.Int64  // how long the queue must be to wake the lane; 0: never
 	woken     chan struct{} // says that it is
 	stopped   chan struct{} // closed when the lane has drained
+
+	last *flight[C, R] // that was sent off; the lane's own goroutine's
 
 	mu     sync.RWMutex // guards closed against sends on queue
 	closed bool

@@ -86,6 +86,7 @@ func (l *Lane[ID, C, R]) attempt(commands []C) ([]Outcome[R], error) {
 	if err = l.settle(ctx, id, err); err != nil {
 		return nil, err
 	}
+	l.last.wait()
 	l.committed(outcomes, start)
 	return outcomes, nil
 }

@@ -11,12 +11,14 @@ import (
 type flight[C any, R any] struct {
 	items    []*item[C, R]
 	outcomes []Outcome[R]
-	ended    chan struct{} // closed at its end
+	ended    chan struct{} // closed when it is committed or has failed
 	err      error         // nothing was written, or nobody knows; readable once ended
+	told     chan struct{} // closed when everybody has been told of it
 }
 
 func (l *Lane[ID, C, R]) run() {
 	defer close(l.stopped)
+	defer func() { l.last.wait() }()
 	var head []*item[C, R] // comes before the queue
 	var air *flight[C, R]  // what is being committed; nil: nothing
 	for {
@@ -135,23 +137,37 @@ func (l *Lane[ID, C, R]) advance(air *flight[C, R], batch []*item[C, R]) (head [
 		return l.process(batch), nil // meets the same error again, if it has not passed
 	}
 	items, outcomes, deferred := l.split(batch, prepared.Outcomes())
-	next = &flight[C, R]{items: items, outcomes: outcomes, ended: make(chan struct{})}
-	go l.fly(ctx, next, id, prepared)
+	next = &flight[C, R]{items: items, outcomes: outcomes, ended: make(chan struct{}), told: make(chan struct{})}
+	go l.fly(ctx, next, l.last, id, prepared)
+	l.last = next
 	return deferred, next
 }
 
-// fly commits a prepared batch and answers its commands.
-func (l *Lane[ID, C, R]) fly(ctx context.Context, f *flight[C, R], id ID, prepared Prepared[R]) {
-	defer close(f.ended)
+// fly commits a prepared batch and answers its commands. Before it tells anybody, the
+// lane may send off the next one: hundreds who were answered would keep the
+// processors from that, and the database idle.
+func (l *Lane[ID, C, R]) fly(ctx context.Context, f, before *flight[C, R], id ID, prepared Prepared[R]) {
+	defer close(f.told)
 	start := time.Now()
 	f.err = l.settle(ctx, id, prepared.Commit(ctx))
 	if f.err != nil {
 		l.cfg.OnTrouble(l.committer.Classify(f.err), f.err)
+	}
+	close(f.ended)
+	if before.wait(); f.err != nil {
 		return
 	}
 	l.committed(f.outcomes, start)
 	for i, it := range f.items {
 		it.done <- f.outcomes[i]
+	}
+}
+
+// wait waits until everybody has been told of a flight, so that commits are told of
+// in their order.
+func (f *flight[C, R]) wait() {
+	if f != nil {
+		<-f.told
 	}
 }
 
