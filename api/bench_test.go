@@ -80,7 +80,7 @@ func newStand(b *testing.B) *stand {
 	key := checkout.APIKey{ID: st.engine.NewID(), Scope: checkout.ScopeStorefront, Hash: sha256.Sum256([]byte(storefrontKey)), CreatedAt: time.Now()}
 	require.NoError(b, s.AddAPIKey(b.Context(), key))
 	st.api, err = New(Config{
-		Engine: st.engine, Reader: s, Keys: s, Gateways: map[string]gateway.Gateway{"stripe": card}, Receive: pay.Receive,
+		Engine: st.engine, Reader: st.engine.Reader(), Keys: s, Gateways: map[string]gateway.Gateway{"stripe": card}, Receive: pay.Receive,
 		Routes: payments.Routes(accounts), TokenSecret: []byte("0123456789abcdef0123456789abcdef"),
 		CheckoutURL: func(order checkout.ID, token string) string {
 			return "https://shop.example/pay/" + order.String() + "?token=" + token

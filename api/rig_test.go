@@ -89,7 +89,7 @@ func newRig(t *testing.T, change ...func(*Config)) *rig {
 	r.addKey(serverKey, checkout.ScopeServer)
 	r.addKey(storefrontKey, checkout.ScopeStorefront)
 	r.config = Config{
-		Engine: r.engine, Reader: r.store, Keys: r.store, Ready: r.store.Ping,
+		Engine: r.engine, Reader: r.engine.Reader(), Keys: r.store, Ready: r.store.Ping,
 		Gateways: map[string]gateway.Gateway{"stripe": accounts[0].Gateway, "bank": accounts[2].Gateway},
 		Receive:  pay.Receive, Routes: payments.Routes(accounts), TokenSecret: []byte("0123456789abcdef0123456789abcdef"),
 		CheckoutURL: shopPage,

@@ -143,7 +143,7 @@ func (a *App) handler(ctx context.Context, cfg Config, accounts []payments.Accou
 		return nil, err
 	}
 	return api.New(api.Config{
-		Engine: a.Engine, Reader: a.Store, Keys: a.Store, Ready: a.ready,
+		Engine: a.Engine, Reader: a.Engine.Reader(), Keys: a.Store, Ready: a.ready,
 		Gateways: gateways, Receive: a.Payments.Receive, Routes: payments.Routes(accounts),
 		Warehouses: cfg.Warehouses, HoldTTL: cfg.HoldTTL, Currency: money.Currency(cfg.Currency),
 		TokenSecret: secret, CheckoutURL: cfg.checkoutURL(),

@@ -24,6 +24,7 @@ import (
 type local struct {
 	store  store.Store
 	engine *engine.Engine
+	reader store.Reader  // as the API reads
 	runner *tasks.Runner // for the sweeps: holds end as in a serving process
 	goods  goods
 	run    leases
@@ -34,6 +35,7 @@ func newLocal(s store.Store, on goods) *local {
 	l.run.init()
 	l.runner = tasks.New(tasks.Config{Source: s, Log: silent})
 	l.engine = engine.New(engine.Config{Store: s, Log: silent}, l.run.put)
+	l.reader = l.engine.Reader()
 	l.runner.Bind(l.engine, nil)
 	l.runner.Start()
 	return l
@@ -148,7 +150,7 @@ func (c *caller) lifecycle(p *probe) error {
 		return err
 	}
 	at = p.step(2, at)
-	if o, err = c.store.Order(context.Background(), o.ID); err != nil {
+	if o, err = c.reader.Order(context.Background(), o.ID); err != nil {
 		return err
 	}
 	if o.Status != checkout.OrderConfirmed {

@@ -35,6 +35,7 @@ type Engine struct {
 	onTasks  func([]checkout.Task)
 	watchers watchers
 	late     *late
+	owned    shared // whether the rows are this engine's
 
 	// What follows belongs to the lane's goroutine.
 	ids    idSource
@@ -73,6 +74,7 @@ type Reply struct {
 
 	run     []checkout.Task // leased to this process by the commit
 	touched []*checkout.Order
+	reign   int64 // in which it was decided
 }
 
 // call is a submission on its way through the lane.
@@ -89,6 +91,7 @@ func New(cfg Config, onTasks func([]checkout.Task)) *Engine {
 	}
 	e := &Engine{store: cfg.Store, log: cfg.Log, onTasks: onTasks, clock: clock{store: cfg.Store}, recent: newRecent(), late: newLate()}
 	e.owner.store, e.owner.id = cfg.Store, e.ids.next(time.Now())
+	e.owned.ask = e.owner.still
 	e.lane = batch.New(e.watched(cfg.Batch), batch.Committer[checkout.ID, *call, Reply](e))
 	return e
 }
@@ -289,6 +292,7 @@ func (e *Engine) decide(set *workset, c *call) batch.Outcome[Reply] {
 	set.apply(changes)
 	reply.run = changes.Tasks
 	reply.touched = changes.Orders
+	reply.reign = e.owner.reign.Load()
 	return batch.Outcome[Reply]{Result: reply}
 }
 

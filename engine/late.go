@@ -19,7 +19,8 @@ type late struct {
 
 type lateOrder struct {
 	*checkout.Order
-	at time.Time // when it was committed, by this process's clock
+	at    time.Time // when it was committed, by this process's clock
+	reign int64     // in which it was committed; 0: while the rows were everybody's
 }
 
 // lateOrders is how many are remembered for sure. A buyer who pays later costs a
@@ -46,7 +47,7 @@ func (l *late) committed(outcomes []batch.Outcome[Reply]) {
 	l.details.age()
 	for i := range outcomes {
 		for _, o := range outcomes[i].Result.touched {
-			l.orders.put(o.ID, lateOrder{o, now})
+			l.orders.put(o.ID, lateOrder{o, now, outcomes[i].Result.reign})
 			if o.Details != nil {
 				l.details.put(o.ID, o.Details)
 			}
@@ -54,13 +55,22 @@ func (l *late) committed(outcomes []batch.Outcome[Reply]) {
 	}
 }
 
-// order is a whole one, or nil where it is not known well enough.
-func (l *late) order(id checkout.ID) *checkout.Order {
+// just is a whole order that was committed a moment ago, or nil.
+func (l *late) just(id checkout.ID) *checkout.Order {
+	return l.find(id, func(o lateOrder) bool { return time.Since(o.at) <= lateFor })
+}
+
+// written is a whole order that was last written in a reign, or nil.
+func (l *late) written(id checkout.ID, reign int64) *checkout.Order {
+	return l.find(id, func(o lateOrder) bool { return o.reign == reign })
+}
+
+func (l *late) find(id checkout.ID, good func(lateOrder) bool) *checkout.Order {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	o, ok := l.orders.get(id)
 	details, whole := l.details.get(id)
-	if !ok || !whole || time.Since(o.at) > lateFor {
+	if !ok || !whole || !good(o) {
 		return nil
 	}
 	order := *o.Order
@@ -71,7 +81,7 @@ func (l *late) order(id checkout.ID) *checkout.Order {
 // Order reads an order for a task: with details, payments and refunds, as the store
 // has it, or had it a second ago. It must not be changed.
 func (e *Engine) Order(ctx context.Context, id checkout.ID) (*checkout.Order, error) {
-	if o := e.late.order(id); o != nil {
+	if o := e.late.just(id); o != nil {
 		return o, nil
 	}
 	return e.store.Order(ctx, id)

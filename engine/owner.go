@@ -23,6 +23,11 @@ type ownership struct {
 	pause time.Duration // from a loss to the next try
 	since time.Time     // when the rows became ours
 
+	// reign numbers the times in which the rows are ours; 0: they are not, as far as
+	// we know. It ends before the rows can be taken again.
+	reign  atomic.Int64
+	reigns int64
+
 	position atomic.Int64 // of the event log, after our last commit
 	unknown  *store.Save  // a commit that was not answered; of who commits alone
 }
@@ -47,6 +52,8 @@ func (o *ownership) claim(ctx context.Context) bool {
 	}
 	o.position.Store(position)
 	o.mine, o.since = true, time.Now()
+	o.reigns++
+	o.reign.Store(o.reigns)
 	return true
 }
 
@@ -61,6 +68,7 @@ func (o *ownership) settle() {
 		o.pause = firstPause
 	}
 	o.mine, o.next = false, now.Add(o.pause)
+	o.reign.Store(0)
 }
 
 // name is what a commit must find in the database.
@@ -100,11 +108,16 @@ func (o *ownership) commit(ctx context.Context, tx store.Tx, save *store.Save) e
 
 // check makes sure, where nothing is written, that what was remembered is so.
 func (o *ownership) check(ctx context.Context) error {
-	err := o.store.Owns(ctx, o.name(), o.position.Load())
+	err := o.still(ctx)
 	if errors.Is(err, store.ErrOwned) {
 		o.lost.Store(true)
 	}
 	return err
+}
+
+// still makes sure that nobody else has written since the rows became ours.
+func (o *ownership) still(ctx context.Context) error {
+	return o.store.Owns(ctx, o.id, o.position.Load())
 }
 
 // learn makes up for the lost answer of a commit that was written: the log is one

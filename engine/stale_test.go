@@ -3,7 +3,10 @@ package engine_test
 import (
 	"context"
 	"math/rand/v2"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -100,4 +103,78 @@ func TestACommitWhoseAnswerWasLostIsKnownInFull(t *testing.T) {
 	_, err = s.engines[0].Do(t.Context(), order(1))
 	require.NoError(t, err)
 	s.audit(t)
+}
+
+// counted is a store that counts the orders that are read from it.
+type counted struct {
+	store.Store
+	reads atomic.Int64
+}
+
+func (c *counted) Order(ctx context.Context, id checkout.ID) (*checkout.Order, error) {
+	c.reads.Add(1)
+	return c.Store.Order(ctx, id)
+}
+
+// An order is read from memory only as long as nobody else can have written it.
+func TestOrdersAreReadAsTheyAre(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := &counted{Store: memory.New(memory.Config{})}
+		s := newShop(t, c, 2, 100)
+		placed, err := s.engines[0].Do(t.Context(), order(1))
+		require.NoError(t, err)
+		read := func() *checkout.Order {
+			t.Helper()
+			o, err := s.engines[0].Reader().Order(t.Context(), placed.Order.ID)
+			require.NoError(t, err)
+			stored, err := c.Store.Order(t.Context(), placed.Order.ID)
+			require.NoError(t, err)
+			require.Equal(t, stored, o)
+			return o
+		}
+		read()
+		require.Zero(t, c.reads.Load(), "it was written by the one who owns the rows")
+
+		_, err = s.engines[1].Do(t.Context(), saga.CancelOrder{OrderID: placed.Order.ID})
+		require.NoError(t, err)
+		require.Equal(t, checkout.OrderCancelled, read().Status)
+		require.Positive(t, c.reads.Load())
+
+		for range 3 { // the rows go back and forth
+			_, err = s.engines[0].Do(t.Context(), order(1))
+			require.NoError(t, err)
+			time.Sleep(2 * time.Minute)
+			read()
+		}
+		before := c.reads.Load()
+		_, err = s.engines[0].Do(t.Context(), saga.PlaceOrder{Items: order(1).Items, Currency: "INR", HoldTTL: time.Hour, Details: order(1).Details})
+		require.NoError(t, err)
+		read()
+		require.Greater(t, c.reads.Load(), before, "what was written in an earlier reign is not trusted")
+		for _, e := range s.engines {
+			require.NoError(t, e.Close(t.Context()))
+		}
+	})
+}
+
+// Who was told of a change sees it, whatever is read and written beside him.
+func TestReadersBesideWriters(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, memory.New(memory.Config{}), 1, 10_000)
+	var wg sync.WaitGroup
+	for range 50 {
+		wg.Go(func() {
+			for range 20 {
+				placed, err := s.engines[0].Do(t.Context(), order(1))
+				require.NoError(t, err)
+				_, err = s.engines[0].Do(t.Context(), saga.CancelOrder{OrderID: placed.Order.ID})
+				require.NoError(t, err)
+				o, err := s.engines[0].Reader().Order(t.Context(), placed.Order.ID)
+				require.NoError(t, err)
+				require.Equal(t, checkout.OrderCancelled, o.Status)
+			}
+		})
+	}
+	wg.Wait()
 }

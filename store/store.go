@@ -50,8 +50,8 @@ type Store interface {
 	// position of the event log.
 	Own(ctx context.Context, owner checkout.ID) (position int64, err error)
 
-	// Owns makes sure that a commit which names this owner, after this position of
-	// the event log, would succeed at this moment; else it fails with ErrOwned.
+	// Owns makes sure that at this moment the rows belong to this owner, and that the
+	// event log has got to this position; else it fails with ErrOwned.
 	Owns(ctx context.Context, owner checkout.ID, after int64) error
 
 	// Read loads rows as Tx.Load does, but takes no locks and no transaction, so

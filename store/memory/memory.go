@@ -127,15 +127,11 @@ func (s *Store) Own(ctx context.Context, owner checkout.ID) (position int64, err
 // Owns compares what a commit would.
 func (s *Store) Owns(_ context.Context, owner checkout.ID, after int64) error {
 	return s.read(func(t *tables) error {
-		if !t.owns(owner, after) {
+		if owner != t.owner || !owner.IsZero() && t.counters["events"] < after {
 			return store.ErrOwned
 		}
 		return nil
 	})
-}
-
-func (t *tables) owns(owner checkout.ID, after int64) bool {
-	return owner == t.owner && (owner.IsZero() || after == t.counters["events"])
 }
 
 // Fence resolves an unknown commit.

@@ -13,7 +13,7 @@ order by c.relname, a.attnum;
 update counters set owner = $1::uuid where name = 'events' returning value;
 
 -- name: owns
-select owner is not distinct from $1::uuid and (owner is null or value = $2::bigint) from counters where name = 'events';
+select owner is not distinct from $1::uuid and (owner is null or value >= $2::bigint) from counters where name = 'events';
 
 -- name: fence
 -- Waits for a transaction that holds the same id until that one has ended.
