@@ -93,7 +93,7 @@ func newRig(t *testing.T, change ...func(*Config)) *rig {
 		Gateways: map[string]gateway.Gateway{"stripe": accounts[0].Gateway, "bank": accounts[2].Gateway},
 		Receive:  pay.Receive, Routes: payments.Routes(accounts), TokenSecret: []byte("0123456789abcdef0123456789abcdef"),
 		CheckoutURL: shopPage,
-		Log: log,
+		Log:         log,
 	}
 	for _, f := range change {
 		f(&r.config)

@@ -97,16 +97,25 @@ func (o Options) check(s Scenario) error {
 	switch {
 	case o.InProcess && s.local == nil:
 		return fmt.Errorf("scenario %s runs only over HTTP", s.Name)
+	case o.Target != nil && (o.InProcess || o.Compare != "" || o.Expiring > 0 || o.Profile != ""):
+		return errors.New("a server that runs already is driven over HTTP and as it is: without a comparison, expiring holds or a profile")
+	}
+	if err := o.checkLoad(s); err != nil {
+		return err
+	}
+	return o.checkComparison(s)
+}
+
+func (o Options) checkLoad(s Scenario) error {
+	switch {
 	case !o.InProcess && o.Concurrency > maxConnections:
 		return fmt.Errorf("over HTTP there can be %d buyers at once, not %d", maxConnections, o.Concurrency)
 	case o.Grow > 0 && (!s.makesOrders || o.Rounds > 1 || o.Compare != "" || o.Expiring > 0):
 		return errors.New("a growing run has one round of a scenario that makes orders, without expiring holds, and is compared with itself")
 	case o.Rate > 0 && o.Compare != "":
 		return errors.New("an open loop does as much as its rate says, on either side: compare without a rate")
-	case o.Target != nil && (o.InProcess || o.Compare != "" || o.Expiring > 0 || o.Profile != ""):
-		return errors.New("a server that runs already is driven over HTTP and as it is: without a comparison, expiring holds or a profile")
 	}
-	return o.checkComparison(s)
+	return nil
 }
 
 func (o Options) checkComparison(s Scenario) error {

@@ -49,14 +49,14 @@ type Payment struct {
 	ChargeID        string // gateway_txn_id: what moves the money, "" until known
 	Token           string // the gateway's own token, kept until the gateway has it
 	ReturnURL       string // "": the page where the order is paid
-	ManualCapture   bool // authorise only: the shop captures when it ships
-	Closable        bool // its gateway can end an open attempt
-	FindByRef       bool // its gateway may name it by nothing but GatewayRef
-	CallNo          int  // create calls that a look-up found no trace of, and one
-	Unknown         bool // a call's outcome is not known yet
-	Closing         bool // we asked the gateway to end it, or will
-	Superseded      bool // another attempt took its place: its success is extra money
-	Extra           bool // money that confirms no order: it is refunded in full
+	ManualCapture   bool   // authorise only: the shop captures when it ships
+	Closable        bool   // its gateway can end an open attempt
+	FindByRef       bool   // its gateway may name it by nothing but GatewayRef
+	CallNo          int    // create calls that a look-up found no trace of, and one
+	Unknown         bool   // a call's outcome is not known yet
+	Closing         bool   // we asked the gateway to end it, or will
+	Superseded      bool   // another attempt took its place: its success is extra money
+	Extra           bool   // money that confirms no order: it is refunded in full
 	Action          *Action
 	FailureCode     string
 	FailureMessage  string

@@ -62,7 +62,7 @@ func (s *shared) check(ctx context.Context) error {
 	s.running = true
 	s.mu.Unlock()
 	if start {
-		go s.run()
+		go s.run() //nolint:gosec // it answers others too, so it does not end with this caller's context
 	}
 	select {
 	case <-q.answered:
