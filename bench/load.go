@@ -32,7 +32,7 @@ type load struct {
 const errorPause = 20 * time.Millisecond
 
 // run runs the load to its end, or until ctx ends, and returns what was measured
-// between which times.
+// between which times. A warm-up in which nothing works is the end, too.
 func (l *load) run(ctx context.Context, steps []string) (r *recorder, from, to time.Time) {
 	r = newRecorder(steps)
 	from = r.start.Add(l.warmup)
@@ -48,7 +48,7 @@ func (l *load) run(ctx context.Context, steps []string) (r *recorder, from, to t
 	}
 	l.wait(ctx, r, from)
 	l.edge(true)
-	for !r.hopeless() {
+	for l.warmup == 0 || !r.hopeless() {
 		l.wait(ctx, r, to)
 		if ctx.Err() != nil || l.more == nil || !l.more(r) {
 			break
