@@ -86,13 +86,14 @@ func (l *Lane[ID, C, R]) attempt(commands []C) ([]Outcome[R], error) {
 	if err = l.settle(ctx, id, err); err != nil {
 		return nil, err
 	}
+	took := time.Since(start)
 	l.last.wait()
-	l.committed(outcomes, start)
+	l.committed(outcomes, took)
 	return outcomes, nil
 }
 
-func (l *Lane[ID, C, R]) committed(outcomes []Outcome[R], start time.Time) {
-	l.cfg.OnCommit(len(outcomes), time.Since(start))
+func (l *Lane[ID, C, R]) committed(outcomes []Outcome[R], took time.Duration) {
+	l.cfg.OnCommit(len(outcomes), took)
 	l.committer.Committed(outcomes)
 }
 

@@ -153,11 +153,12 @@ func (l *Lane[ID, C, R]) fly(ctx context.Context, f, before *flight[C, R], id ID
 	if f.err != nil {
 		l.cfg.OnTrouble(l.committer.Classify(f.err), f.err)
 	}
+	took := time.Since(start)
 	close(f.ended)
 	if before.wait(); f.err != nil {
 		return
 	}
-	l.committed(f.outcomes, start)
+	l.committed(f.outcomes, took)
 	for i, it := range f.items {
 		it.done <- f.outcomes[i]
 	}

@@ -175,11 +175,13 @@ func (m *measurement) run(ctx context.Context, warmup, duration time.Duration) (
 	if over != nil {
 		return res, m.countExpired(ctx, over, &res)
 	}
-	var err error
 	if m.o.Grow > 0 {
-		res.Grow, err = m.growth.result(r, to, m.before, m.after)
+		var err error
+		if res.Grow, err = m.growth.result(r, to, m.before, m.after); err != nil {
+			m.o.say("%s", err)
+		}
 	}
-	return res, err
+	return res, nil
 }
 
 func (m *measurement) result(warmup time.Duration) Result {

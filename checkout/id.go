@@ -42,6 +42,11 @@ func (id ID) Child(n int) ID {
 	return id
 }
 
+// Time is when a version 7 id was made, by its maker's clock, in whole milliseconds.
+func (id ID) Time() time.Time {
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(id[:8]) >> 16)).UTC() // 48 bits fit
+}
+
 // IsZero tells whether the id names nothing.
 func (id ID) IsZero() bool { return id == ID{} }
 

@@ -60,6 +60,12 @@ func TestZeroIDIsEmptyText(t *testing.T) {
 	require.True(t, id.IsZero())
 }
 
+func TestTimeOfAnID(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 28, 10, 0, 0, 123_000_000, time.UTC)
+	require.Equal(t, at, NewID(at.Add(456*time.Microsecond), [10]byte{9}).Time())
+}
+
 func TestParseIDRefuses(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{

@@ -35,10 +35,12 @@ type Engine struct {
 	onTasks  func([]checkout.Task)
 	watchers watchers
 	late     *late
-	owned    shared // whether the rows are this engine's
+	owned    shared                 // whether the rows are this engine's
+	doubt    []batch.Outcome[Reply] // of a commit that was not answered; of who commits alone
 
 	// What follows belongs to the lane's goroutine.
-	ids    idSource
+	ids    idSource // of what commands make, by the database's clock
+	names  idSource // of batches, by this process's
 	owner  ownership
 	clock  clock
 	recent *recent
@@ -90,7 +92,7 @@ func New(cfg Config, onTasks func([]checkout.Task)) *Engine {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	e := &Engine{store: cfg.Store, log: cfg.Log, onTasks: onTasks, clock: clock{store: cfg.Store}, recent: newRecent(), late: newLate()}
-	e.owner.store, e.owner.id = cfg.Store, e.ids.next(time.Now())
+	e.owner.store, e.owner.id = cfg.Store, e.names.next(time.Now())
 	e.owned.ask = e.owner.still
 	e.lane = batch.New(e.watched(cfg.Batch), batch.Committer[checkout.ID, *call, Reply](e))
 	return e
@@ -145,7 +147,7 @@ func asRefusal(err error) error {
 }
 
 // NewID makes the id of a batch.
-func (e *Engine) NewID() checkout.ID { return e.ids.next(time.Now()) }
+func (e *Engine) NewID() checkout.ID { return e.names.next(time.Now()) }
 
 // Classify tells what a store's error makes certain.
 func (e *Engine) Classify(err error) batch.Class {
@@ -164,10 +166,29 @@ func (e *Engine) Classify(err error) batch.Class {
 // answer would have told.
 func (e *Engine) Fence(ctx context.Context, id checkout.ID) (bool, error) {
 	committed, err := e.store.Fence(ctx, id)
-	if err != nil || !committed {
+	switch {
+	case err != nil:
+		e.owner.lost.Store(true) // it may still be written, and then memory is behind
 		return false, err
+	case !committed:
+		e.late.failed(e.doubt)
+		e.doubt = nil
+		return false, nil
 	}
 	return true, e.owner.learn(ctx, id)
+}
+
+// write commits what was decided.
+func (e *Engine) write(ctx context.Context, tx store.Tx, save *store.Save, outcomes []batch.Outcome[Reply]) error {
+	e.late.begun(outcomes)
+	err := e.owner.commit(ctx, tx, save)
+	switch {
+	case errors.Is(err, store.ErrUnknownCommit):
+		e.doubt = outcomes
+	case err != nil:
+		e.late.failed(outcomes)
+	}
+	return err
 }
 
 // Committed hands the tasks of a committed batch to their runner and wakes those
@@ -213,7 +234,7 @@ func (e *Engine) Commit(ctx context.Context, id checkout.ID, calls []*call) ([]b
 	for i := range outcomes {
 		set.final(&outcomes[i].Result)
 	}
-	return outcomes, e.owner.commit(ctx, tx, save)
+	return outcomes, e.write(ctx, tx, save, outcomes)
 }
 
 func (e *Engine) rollback(tx store.Tx) {

@@ -15,6 +15,10 @@ type late struct {
 	mu      sync.Mutex
 	orders  generations[checkout.ID, lateOrder]
 	details generations[checkout.ID, *checkout.OrderDetails] // never change
+	leases  generations[checkout.ID, checkout.ID]            // of tasks that commits have put, by task
+	// writing counts the commits under way that write an order. It may be in the
+	// store already, and others may have seen it there, so that it is not known.
+	writing map[checkout.ID]int
 }
 
 type lateOrder struct {
@@ -36,6 +40,36 @@ func newLate() *late {
 	return &late{
 		orders:  generations[checkout.ID, lateOrder]{limit: lateOrders},
 		details: generations[checkout.ID, *checkout.OrderDetails]{limit: lateOrders},
+		leases:  generations[checkout.ID, checkout.ID]{limit: lateOrders},
+		writing: map[checkout.ID]int{},
+	}
+}
+
+// begun says that a commit begins; committed or failed says how it ended.
+func (l *late) begun(outcomes []batch.Outcome[Reply]) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range outcomes {
+		for _, o := range outcomes[i].Result.touched {
+			l.writing[o.ID]++
+		}
+	}
+}
+
+func (l *late) failed(outcomes []batch.Outcome[Reply]) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range outcomes {
+		for _, o := range outcomes[i].Result.touched {
+			l.done(o.ID)
+		}
+	}
+}
+
+// done takes one commit of an order out of those under way.
+func (l *late) done(id checkout.ID) {
+	if l.writing[id]--; l.writing[id] <= 0 {
+		delete(l.writing, id)
 	}
 }
 
@@ -45,24 +79,33 @@ func (l *late) committed(outcomes []batch.Outcome[Reply]) {
 	now := time.Now()
 	l.orders.age()
 	l.details.age()
+	l.leases.age()
 	for i := range outcomes {
 		for _, o := range outcomes[i].Result.touched {
+			l.done(o.ID)
 			l.orders.put(o.ID, lateOrder{o, now, outcomes[i].Result.reign})
 			if o.Details != nil {
 				l.details.put(o.ID, o.Details)
 			}
 		}
+		for _, t := range outcomes[i].Result.run {
+			l.leases.put(t.ID, t.LeaseID)
+		}
 	}
 }
 
-// just is a whole order that was committed a moment ago, or nil.
-func (l *late) just(id checkout.ID) *checkout.Order {
-	return l.find(id, func(o lateOrder) bool { return time.Since(o.at) <= lateFor })
+// just is a whole order that was committed with this task a moment ago, or since, or
+// nil.
+func (l *late) just(t checkout.Task) *checkout.Order {
+	return l.find(t.OrderID, func(o lateOrder) bool {
+		lease, put := l.leases.get(t.ID)
+		return put && lease == t.LeaseID && time.Since(o.at) <= lateFor
+	})
 }
 
 // written is a whole order that was last written in a reign, or nil.
 func (l *late) written(id checkout.ID, reign int64) *checkout.Order {
-	return l.find(id, func(o lateOrder) bool { return o.reign == reign })
+	return l.find(id, func(o lateOrder) bool { return o.reign == reign && l.writing[id] == 0 })
 }
 
 func (l *late) find(id checkout.ID, good func(lateOrder) bool) *checkout.Order {
@@ -78,11 +121,11 @@ func (l *late) find(id checkout.ID, good func(lateOrder) bool) *checkout.Order {
 	return &order
 }
 
-// Order reads an order for a task: with details, payments and refunds, as the store
-// has it, or had it a second ago. It must not be changed.
-func (e *Engine) Order(ctx context.Context, id checkout.ID) (*checkout.Order, error) {
-	if o := e.late.just(id); o != nil {
+// OrderOf reads the order of a task: with details, payments and refunds, as the store
+// has it, or had it a second ago, with the task or after. It must not be changed.
+func (e *Engine) OrderOf(ctx context.Context, t checkout.Task) (*checkout.Order, error) {
+	if o := e.late.just(t); o != nil {
 		return o, nil
 	}
-	return e.store.Order(ctx, id)
+	return e.store.Order(ctx, t.OrderID)
 }

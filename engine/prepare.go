@@ -26,13 +26,13 @@ func (p *prepared) Outcomes() []batch.Outcome[Reply] { return p.outcomes }
 
 // Commit writes the batch, in one flight. One that changes nothing was decided on
 // memory, too, so it must be as true.
-func (p *prepared) Commit(ctx context.Context) error {
-	defer p.ended.Store(true)
+func (p *prepared) Commit(ctx context.Context) (err error) {
+	defer func() { p.ended.Store(!errors.Is(err, store.ErrUnknownCommit)) }() // else its numbers are still to be learnt
 	if p.save == nil {
 		return p.engine.owner.check(ctx)
 	}
 	defer p.engine.rollback(p.tx)
-	return p.engine.owner.commit(ctx, p.tx, p.save)
+	return p.engine.write(ctx, p.tx, p.save, p.outcomes)
 }
 
 // stage readies the commit, while the batch before is still in the air.

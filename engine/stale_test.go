@@ -56,6 +56,7 @@ func TestAnswersWithoutAWriteAreTrue(t *testing.T) {
 type unanswered struct {
 	store.Store
 	next bool
+	gate chan struct{} // where it is set, that commit's end waits for it
 }
 
 func (u *unanswered) Begin(ctx context.Context) (store.Tx, error) {
@@ -76,10 +77,88 @@ func (t *unansweredTx) Commit(ctx context.Context, save *store.Save) error {
 		return err
 	}
 	t.store.next = false
+	if t.store.gate != nil {
+		<-t.store.gate
+	}
 	for _, order := range save.Invoices {
 		order.InvoiceSeq = 0
 	}
 	return store.ErrUnknownCommit
+}
+
+// Fence waits as long as a network that is away.
+func (u *unanswered) Fence(ctx context.Context, id checkout.ID) (bool, error) {
+	if u.gate != nil {
+		<-u.gate
+	}
+	return u.Store.Fence(ctx, id)
+}
+
+// What is in the store may have been seen there, by another process or by a list: no
+// read may be behind it, though its commit is not answered yet.
+func TestNoReadIsBehindACommitUnderWay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		u := &unanswered{Store: memory.New(memory.Config{})}
+		s := newShop(t, u, 1, 100)
+		placed, err := s.engines[0].Do(t.Context(), order(1))
+		require.NoError(t, err)
+		u.next, u.gate = true, make(chan struct{})
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			_, err := s.engines[0].Do(t.Context(), saga.CancelOrder{OrderID: placed.Order.ID})
+			require.NoError(t, err)
+		})
+		synctest.Wait()
+		o, err := s.engines[0].Reader().Order(t.Context(), placed.Order.ID)
+		require.NoError(t, err)
+		require.Equal(t, checkout.OrderCancelled, o.Status)
+		close(u.gate)
+		wg.Wait()
+		require.NoError(t, s.engines[0].Close(t.Context()))
+	})
+}
+
+// An order whose commit has given it an invoice number, and was not answered, must not
+// be decided on before the number is learnt: it would be given a second one.
+func TestAnUnansweredNumberIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		u := &unanswered{Store: memory.New(memory.Config{})}
+		s := newShop(t, u, 1, 1000)
+		reply, err := s.engines[0].Submit(t.Context(), place("MUG", "a"))
+		require.NoError(t, err)
+		id := checkout.ID(reply.Answer.Body)
+		res, err := s.engines[0].Do(t.Context(), saga.InitiatePayment{
+			OrderID: id, Amount: "499.50", Method: checkout.MethodCard, IdempotencyKey: "p", RequestHash: "h",
+			Routes: []saga.Route{{Gateway: "stripe", Methods: []checkout.Method{checkout.MethodCard}, Closable: true}},
+		})
+		require.NoError(t, err)
+		u.next, u.gate = true, make(chan struct{}, 2)
+		var wg sync.WaitGroup
+		do := func(c saga.Command) {
+			wg.Go(func() {
+				_, err := s.engines[0].Do(t.Context(), c)
+				require.NoError(t, err)
+			})
+			synctest.Wait()
+		}
+		do(saga.ReceiveWebhook{Event: paid(res.Payment, 1), OrderID: id, PaymentID: res.Payment.ID})
+		u.gate <- struct{}{} // the commit ends without its answer, and the fence waits
+		synctest.Wait()
+		do(saga.CreateRefund{OrderID: id, Amount: "1.00", Reason: "test"})
+		for range 200 {
+			do(order(1))
+		}
+		close(u.gate)
+		wg.Wait()
+		o, err := s.store.Order(t.Context(), id)
+		require.NoError(t, err)
+		require.Equal(t, int64(1), o.InvoiceSeq)
+		require.Len(t, o.Refunds, 1)
+		s.audit(t)
+		require.NoError(t, s.engines[0].Close(t.Context()))
+	})
 }
 
 func TestACommitWhoseAnswerWasLostIsKnownInFull(t *testing.T) {

@@ -109,7 +109,7 @@ type paymentCall func(ctx context.Context, a attempt) (checkout.PaymentReport, e
 // onPayment reads the payment, makes the call, and submits its report or failure.
 func (p *Payments) onPayment(call paymentCall) tasks.Handler {
 	return func(ctx context.Context, t checkout.Task) error {
-		order, err := p.cfg.Engine.Order(ctx, t.OrderID)
+		order, err := p.cfg.Engine.OrderOf(ctx, t)
 		if err != nil {
 			return fmt.Errorf("payments: read order: %w", err)
 		}

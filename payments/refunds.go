@@ -16,7 +16,7 @@ type refundCall func(ctx context.Context, g gateway.Gateway, req gateway.RefundR
 // onRefund reads the refund, makes the call, and submits its report or failure.
 func (p *Payments) onRefund(call refundCall) tasks.Handler {
 	return func(ctx context.Context, t checkout.Task) error {
-		order, err := p.cfg.Engine.Order(ctx, t.OrderID)
+		order, err := p.cfg.Engine.OrderOf(ctx, t)
 		if err != nil {
 			return fmt.Errorf("payments: read order: %w", err)
 		}

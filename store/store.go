@@ -121,9 +121,9 @@ type Tx interface {
 	Load(ctx context.Context, keys saga.Keys, state *saga.State) error
 
 	// Stage readies what Commit will write, so that Commit is short. It is not
-	// needed, takes no lock and no connection, and is followed by Commit with the
-	// same save, of which only After may have changed. A transaction that has
-	// staged and nothing else may be dropped without a word.
+	// needed, holds no lock and no connection when it returns, and is followed by
+	// Commit with the same save, of which only After may have changed. A transaction
+	// that has staged and nothing else may be dropped without a word.
 	Stage(ctx context.Context, save *Save) error
 
 	// Commit writes everything and the batch's row in the event log, and

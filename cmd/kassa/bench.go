@@ -54,7 +54,11 @@ func (c benchCommand) Run(ctx context.Context) error {
 		if path == "" {
 			continue
 		}
-		if err := writeFile(path, func(io.Writer) error { return nil }); err != nil {
+		file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644) //nolint:gosec // the caller's own choice; what is there stays until there is more
+		if err == nil {
+			err = file.Close()
+		}
+		if err != nil {
 			return err
 		}
 	}

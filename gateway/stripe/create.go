@@ -2,7 +2,6 @@ package stripe
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"slices"
 	"strconv"
@@ -108,7 +107,7 @@ func sessionForm(req gateway.CreateRequest, amount wireMoney, now time.Time) (f 
 	f.add("cancel_url", req.ReturnURL)
 	f.add("client_reference_id", req.PaymentID.String())
 	f.add("customer_email", req.CustomerEmail)
-	f.addInt("expires_at", sessionEnd(req.ExpiresAt, madeAt(req.PaymentID), now).Unix())
+	f.addInt("expires_at", sessionEnd(req.ExpiresAt, req.PaymentID.Time(), now).Unix())
 	for i, item := range lineItems(req, amount) {
 		f.addItem("line_items["+strconv.Itoa(i)+"]", item)
 	}
@@ -151,12 +150,6 @@ func sessionEnd(wanted, made, now time.Time) time.Time {
 		return most
 	}
 	return wanted
-}
-
-// madeAt reads the time off a version 7 UUID.
-func madeAt(id checkout.ID) time.Time {
-	ms := binary.BigEndian.Uint64(id[:8]) >> 16
-	return time.UnixMilli(int64(ms)) // 48 bits fit
 }
 
 // lineItem is a line of Stripe's page.

@@ -46,12 +46,6 @@ func TestSessionEnd(t *testing.T) {
 	}
 }
 
-func TestMadeAt(t *testing.T) {
-	t.Parallel()
-	at := made.Add(123 * time.Millisecond)
-	require.True(t, at.Equal(madeAt(checkout.NewID(at, [10]byte{9}))))
-}
-
 func TestLineItems(t *testing.T) {
 	t.Parallel()
 	many := make([]gateway.Line, maxLines+1)

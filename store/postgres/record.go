@@ -152,17 +152,27 @@ func (r *record) timeUnless(at, usual time.Time) {
 	r.time(at)
 }
 
-// usualHold is how long a hold whose end is not stored lasts. It must not change:
-// what is stored, and due_orders in sql/work.sql, stand on it.
-const usualHold = 15 * time.Minute
+// usualHold is how long a hold whose end is not stored lasts, and usualLead how far
+// its order's id may be from after its making. They must not change: what is stored,
+// and due_orders in sql/work.sql, stand on them.
+const (
+	usualHold = 15 * time.Minute
+	usualLead = time.Second
+)
 
 // noTime is -infinity: it stands where there is no time and NULL says something else.
 const noTime = 1 << 63
 
-// holdEnd writes the end of an order's hold; the usual one becomes NULL.
-func (r *record) holdEnd(at, created time.Time) {
-	if !at.IsZero() {
-		r.timeUnless(at, created.Add(usualHold))
+// holdEnd writes the end of an order's hold. The usual one becomes NULL, if the order
+// is found by its id: whose time is its maker's, and may be anything.
+func (r *record) holdEnd(o *checkout.Order) {
+	lead := o.ID.Time().Sub(o.CreatedAt.Truncate(time.Millisecond))
+	switch {
+	case !o.HoldExpiresAt.IsZero() && lead >= 0 && lead <= usualLead:
+		r.timeUnless(o.HoldExpiresAt, o.CreatedAt.Add(usualHold))
+		return
+	case !o.HoldExpiresAt.IsZero():
+		r.time(o.HoldExpiresAt)
 		return
 	}
 	start := r.begin()

@@ -76,7 +76,7 @@ func writeOrderFixed(r *record, o *checkout.Order, answer *checkout.IdempotencyR
 
 func writeOrderState(r *record, o *checkout.Order, invoice int64) {
 	r.allocations(o.Allocations)
-	r.holdEnd(o.HoldExpiresAt, o.CreatedAt)
+	r.holdEnd(o)
 	r.timeUnless(o.UpdatedAt, o.CreatedAt)
 	r.time(o.ConfirmedAt)
 	r.time(o.ClosingSince)

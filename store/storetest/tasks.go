@@ -210,6 +210,13 @@ func usualHolds(t *testing.T, s store.Store) {
 	extended := newOrder()
 	extended.ID, extended.CreatedAt, extended.HoldExpiresAt = newID(now.Add(-time.Hour)), now.Add(-time.Hour), now.Add(-30*time.Second)
 	orders = append(orders, paid, extended)
+	for i, lead := range []time.Duration{2 * time.Minute, -2 * time.Minute} { // whose maker's clock is wrong
+		o := newOrder()
+		o.CreatedAt = now.Add(-20*time.Minute - time.Duration(i)*time.Second)
+		o.ID, o.UpdatedAt, o.HoldExpiresAt = newID(o.CreatedAt.Add(lead)), o.CreatedAt, o.CreatedAt.Add(checkout.DefaultHoldTTL)
+		orders = append(orders, o)
+		want = append(want, store.DueOrder{ID: o.ID, ExpiresAt: o.HoldExpiresAt})
+	}
 	slices.SortFunc(orders, func(a, b *checkout.Order) int { return a.ID.Compare(b.ID) })
 	commit(t, s, store.Save{NewOrders: orders})
 	want = append(want, store.DueOrder{ID: extended.ID, ExpiresAt: extended.HoldExpiresAt})

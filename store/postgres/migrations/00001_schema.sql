@@ -147,7 +147,7 @@ create table orders (
     user_id         text collate "C" references customers,
     details         json not null, -- the snapshot of the checkout; never updated
     allocations     json, -- as in holds
-    hold_expires_at timestamptz, -- null: 15 minutes after created_at, as most
+    hold_expires_at timestamptz, -- null: 15 minutes after created_at, as most; then the id's time is created_at, or up to a second more
     updated_at      timestamptz, -- null until its first change
     confirmed_at    timestamptz,
     closing_since   timestamptz,

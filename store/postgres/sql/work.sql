@@ -113,9 +113,9 @@ select session_id from holds where expires_at <= now() order by expires_at, sess
 select now();
 
 -- name: due_orders
--- The ends that are stored, and those that follow from the time of the making, of
--- which the ids begin with. An id is never from before its order, and at most a
--- moment from after it.
+-- The ends that are stored, and those that follow from the time of the making. Where
+-- an end is not stored, the id's time is that of the making, or up to a second more:
+-- see record.holdEnd.
 (select order_id, hold_expires_at as ends
 from orders
 where hold_expires_at > $1::timestamptz and hold_expires_at <= now() and hold_status = 'OPEN'
