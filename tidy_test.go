@@ -178,7 +178,7 @@ func good() fstest.MapFS {
 		"api/api.go":                     doc("api", "import \"kassa/store\"\ntype R = store.Reader\n"),
 		"cmd/kassa/adapters.go":          doc("main", "import \"kassa/store/sqlite\"\nimport mem \"kassa/store/memory\"\nvar _ = sqlite.New\nvar _ = mem.New\n"),
 		"saga/testdata/a/b/c/d.txt":      {Data: []byte("deep, but Go lays its corpora out like this\n")},
-		"README.md":                      {Data: []byte("see network/work/ and https://example.com/root/\n")},
+		"README.md":                      {Data: []byte("see network/" + "work/ and https://example.com/" + "root/\n")},
 	}
 }
 

@@ -140,10 +140,7 @@ func (s *shop) life(ctx context.Context, n int) error {
 }
 
 func (s *shop) pay(ctx context.Context, id checkout.ID, n int) (*checkout.Payment, error) {
-	res, err := s.engine().Do(ctx, saga.InitiatePayment{
-		OrderID: id, Amount: "499.50", Method: checkout.MethodCard, IdempotencyKey: fmt.Sprint("pay ", n), RequestHash: "h",
-		Routes: []saga.Route{{Gateway: "stripe", Methods: []checkout.Method{checkout.MethodCard}, Closable: true}},
-	})
+	res, err := s.engine().Do(ctx, initiate(id, fmt.Sprint("pay ", n)))
 	if err != nil {
 		return nil, fmt.Errorf("initiate: %w", err)
 	}
@@ -178,6 +175,53 @@ func (s *shop) pay(ctx context.Context, id checkout.ID, n int) (*checkout.Paymen
 		return nil, fmt.Errorf("order %s is not confirmed after its webhook: %w", id, err)
 	}
 	return p, nil
+}
+
+func initiate(order checkout.ID, key string) saga.InitiatePayment {
+	return saga.InitiatePayment{
+		OrderID: order, Amount: "499.50", Method: checkout.MethodCard, IdempotencyKey: key, RequestHash: "h",
+		Routes: []saga.Route{{Gateway: "stripe", Methods: []checkout.Method{checkout.MethodCard}, Closable: true}},
+	}
+}
+
+// attempted is the payment of a new order whose buyer is at the gateway.
+func (s *shop) attempted(t *testing.T) *checkout.Payment {
+	t.Helper()
+	reply, err := s.engines[0].Submit(t.Context(), place("MUG", "a"))
+	require.NoError(t, err)
+	res, err := s.engines[0].Do(t.Context(), initiate(checkout.ID(reply.Answer.Body), "p"))
+	require.NoError(t, err)
+	return res.Payment
+}
+
+// crowd has an order confirmed by a commit that does not end before it is let go, and
+// sends what comes for the order meanwhile, with many neighbours. held is called when
+// the commit is under way. It must be called in a synctest bubble.
+func (s *shop) crowd(t *testing.T, p *checkout.Payment, held, let func()) {
+	t.Helper()
+	var wg sync.WaitGroup
+	do := func(c saga.Command) {
+		wg.Go(func() {
+			_, err := s.engines[0].Do(t.Context(), c)
+			require.NoError(t, err)
+		})
+		synctest.Wait()
+	}
+	do(saga.ReceiveWebhook{Event: paid(p, 1), OrderID: p.OrderID, PaymentID: p.ID})
+	held()
+	synctest.Wait()
+	do(saga.CreateRefund{OrderID: p.OrderID, Amount: "1.00", Reason: "test"})
+	for range 200 {
+		do(order(1))
+	}
+	let()
+	wg.Wait()
+	o, err := s.store.Order(t.Context(), p.OrderID)
+	require.NoError(t, err)
+	require.Equal(t, int64(1), o.InvoiceSeq)
+	require.Len(t, o.Refunds, 1)
+	s.audit(t)
+	require.NoError(t, s.engines[0].Close(t.Context()))
 }
 
 // paid is the gateway's message that a payment succeeded.
@@ -325,35 +369,8 @@ func TestAnOrderThatGetsItsInvoiceNumberIsWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &flaky{Store: memory.New(memory.Config{}), random: rand.New(rand.NewPCG(1, 1))}
 		s := newShop(t, f, 1, 1000)
-		reply, err := s.engines[0].Submit(t.Context(), place("MUG", "a"))
-		require.NoError(t, err)
-		id := checkout.ID(reply.Answer.Body)
-		res, err := s.engines[0].Do(t.Context(), saga.InitiatePayment{
-			OrderID: id, Amount: "499.50", Method: checkout.MethodCard, IdempotencyKey: "p", RequestHash: "h",
-			Routes: []saga.Route{{Gateway: "stripe", Methods: []checkout.Method{checkout.MethodCard}, Closable: true}},
-		})
-		require.NoError(t, err)
+		p := s.attempted(t)
 		f.gate = make(chan struct{})
-		var wg sync.WaitGroup
-		do := func(c saga.Command) {
-			wg.Go(func() {
-				_, err := s.engines[0].Do(t.Context(), c)
-				require.NoError(t, err)
-			})
-			synctest.Wait()
-		}
-		do(saga.ReceiveWebhook{Event: paid(res.Payment, 1), OrderID: id, PaymentID: res.Payment.ID})
-		do(saga.CreateRefund{OrderID: id, Amount: "1.00", Reason: "test"})
-		for range 200 {
-			do(order(1))
-		}
-		close(f.gate)
-		wg.Wait()
-		o, err := s.store.Order(t.Context(), id)
-		require.NoError(t, err)
-		require.Equal(t, int64(1), o.InvoiceSeq)
-		require.Len(t, o.Refunds, 1)
-		s.audit(t)
-		require.NoError(t, s.engines[0].Close(t.Context()))
+		s.crowd(t, p, func() {}, func() { close(f.gate) })
 	})
 }

@@ -38,6 +38,7 @@ func postgresSchema(t testing.TB) postgres.Config {
 	if url == "" && os.Getenv("CI") != "true" {
 		t.Skip("KASSA_TEST_POSTGRES names no PostgreSQL: run scripts/services")
 	}
+	require.NotEmpty(t, url, "KASSA_TEST_POSTGRES must name a PostgreSQL server")
 	ctx := context.Background()
 	schema := fmt.Sprintf("kassa_test_engine_%d", time.Now().UnixNano())
 	admin, err := pgx.Connect(ctx, url)

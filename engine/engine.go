@@ -35,8 +35,8 @@ type Engine struct {
 	onTasks  func([]checkout.Task)
 	watchers watchers
 	late     *late
-	owned    shared                 // whether the rows are this engine's
-	doubt    []batch.Outcome[Reply] // of a commit that was not answered; of who commits alone
+	owned    shared // whether the rows are this engine's
+	doubt    *doubt // of who commits alone
 
 	// What follows belongs to the lane's goroutine.
 	ids    idSource // of what commands make, by the database's clock
@@ -162,20 +162,27 @@ func (e *Engine) Classify(err error) batch.Class {
 	return batch.Definite
 }
 
-// Fence resolves an unknown commit. Of one that was written it learns what its
-// answer would have told.
+// doubt is a commit that was not answered.
+type doubt struct {
+	save     *store.Save
+	outcomes []batch.Outcome[Reply]
+}
+
+// Fence resolves the commit that was not answered. Of one that was written it learns
+// what its answer would have told.
 func (e *Engine) Fence(ctx context.Context, id checkout.ID) (bool, error) {
 	committed, err := e.store.Fence(ctx, id)
 	switch {
 	case err != nil:
 		e.owner.lost.Store(true) // it may still be written, and then memory is behind
 		return false, err
-	case !committed:
-		e.late.failed(e.doubt)
-		e.doubt = nil
-		return false, nil
+	case e.doubt == nil || e.doubt.save.BatchID != id: // it ended before it came to write
+		return committed, nil
+	case committed:
+		return true, e.owner.learn(ctx, e.doubt.save)
 	}
-	return true, e.owner.learn(ctx, id)
+	e.late.failed(e.doubt.outcomes)
+	return false, nil
 }
 
 // write commits what was decided.
@@ -184,7 +191,7 @@ func (e *Engine) write(ctx context.Context, tx store.Tx, save *store.Save, outco
 	err := e.owner.commit(ctx, tx, save)
 	switch {
 	case errors.Is(err, store.ErrUnknownCommit):
-		e.doubt = outcomes
+		e.doubt = &doubt{save, outcomes}
 	case err != nil:
 		e.late.failed(outcomes)
 	}

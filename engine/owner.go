@@ -29,7 +29,6 @@ type ownership struct {
 	reigns int64
 
 	position atomic.Int64 // of the event log, after our last commit
-	unknown  *store.Save  // a commit that was not answered; of who commits alone
 }
 
 // Two engines that are both at work should not take the rows from each other all
@@ -100,8 +99,6 @@ func (o *ownership) commit(ctx context.Context, tx store.Tx, save *store.Save) e
 		o.position.Add(1)
 	case errors.Is(err, store.ErrOwned):
 		o.lost.Store(true)
-	case errors.Is(err, store.ErrUnknownCommit):
-		o.unknown = save
 	}
 	return err
 }
@@ -122,11 +119,7 @@ func (o *ownership) still(ctx context.Context) error {
 
 // learn makes up for the lost answer of a commit that was written: the log is one
 // further, and its orders have their invoice numbers.
-func (o *ownership) learn(ctx context.Context, batch checkout.ID) error {
-	save := o.unknown
-	if save == nil || save.BatchID != batch {
-		return nil
-	}
+func (o *ownership) learn(ctx context.Context, save *store.Save) error {
 	for _, order := range save.Invoices {
 		stored, err := o.store.Order(ctx, order.ID)
 		if err != nil {
@@ -135,6 +128,5 @@ func (o *ownership) learn(ctx context.Context, batch checkout.ID) error {
 		order.InvoiceSeq = stored.InvoiceSeq
 	}
 	o.position.Add(1)
-	o.unknown = nil
 	return nil
 }

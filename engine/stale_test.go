@@ -2,7 +2,6 @@ package engine_test
 
 import (
 	"context"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -126,38 +125,10 @@ func TestAnUnansweredNumberIsWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		u := &unanswered{Store: memory.New(memory.Config{})}
 		s := newShop(t, u, 1, 1000)
-		reply, err := s.engines[0].Submit(t.Context(), place("MUG", "a"))
-		require.NoError(t, err)
-		id := checkout.ID(reply.Answer.Body)
-		res, err := s.engines[0].Do(t.Context(), saga.InitiatePayment{
-			OrderID: id, Amount: "499.50", Method: checkout.MethodCard, IdempotencyKey: "p", RequestHash: "h",
-			Routes: []saga.Route{{Gateway: "stripe", Methods: []checkout.Method{checkout.MethodCard}, Closable: true}},
-		})
-		require.NoError(t, err)
+		p := s.attempted(t)
 		u.next, u.gate = true, make(chan struct{}, 2)
-		var wg sync.WaitGroup
-		do := func(c saga.Command) {
-			wg.Go(func() {
-				_, err := s.engines[0].Do(t.Context(), c)
-				require.NoError(t, err)
-			})
-			synctest.Wait()
-		}
-		do(saga.ReceiveWebhook{Event: paid(res.Payment, 1), OrderID: id, PaymentID: res.Payment.ID})
-		u.gate <- struct{}{} // the commit ends without its answer, and the fence waits
-		synctest.Wait()
-		do(saga.CreateRefund{OrderID: id, Amount: "1.00", Reason: "test"})
-		for range 200 {
-			do(order(1))
-		}
-		close(u.gate)
-		wg.Wait()
-		o, err := s.store.Order(t.Context(), id)
-		require.NoError(t, err)
-		require.Equal(t, int64(1), o.InvoiceSeq)
-		require.Len(t, o.Refunds, 1)
-		s.audit(t)
-		require.NoError(t, s.engines[0].Close(t.Context()))
+		// The commit ends without its answer, and the fence waits.
+		s.crowd(t, p, func() { u.gate <- struct{}{} }, func() { close(u.gate) })
 	})
 }
 
@@ -165,16 +136,9 @@ func TestACommitWhoseAnswerWasLostIsKnownInFull(t *testing.T) {
 	t.Parallel()
 	u := &unanswered{Store: memory.New(memory.Config{})}
 	s := newShop(t, u, 1, 100)
-	reply, err := s.engines[0].Submit(t.Context(), place("MUG", "a"))
-	require.NoError(t, err)
-	id := checkout.ID(reply.Answer.Body)
-	res, err := s.engines[0].Do(t.Context(), saga.InitiatePayment{
-		OrderID: id, Amount: "499.50", Method: checkout.MethodCard, IdempotencyKey: "p", RequestHash: "h",
-		Routes: []saga.Route{{Gateway: "stripe", Methods: []checkout.Method{checkout.MethodCard}, Closable: true}},
-	})
-	require.NoError(t, err)
+	p := s.attempted(t)
 	u.next = true
-	res, err = s.engines[0].Do(t.Context(), saga.ReceiveWebhook{Event: paid(res.Payment, rand.Int()), OrderID: id, PaymentID: res.Payment.ID})
+	res, err := s.engines[0].Do(t.Context(), saga.ReceiveWebhook{Event: paid(p, 1), OrderID: p.OrderID, PaymentID: p.ID})
 	require.NoError(t, err)
 	require.False(t, u.next)
 	require.Equal(t, checkout.OrderConfirmed, res.Order.Status)

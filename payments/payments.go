@@ -98,7 +98,7 @@ type attempt struct {
 	order   *checkout.Order
 	payment *checkout.Payment
 	gateway gateway.Gateway
-	back    string // where the buyer's browser comes back to
+	payPage func(order checkout.ID) string
 }
 
 // errNothing says that a task finds nothing to do any more.
@@ -121,12 +121,8 @@ func (p *Payments) onPayment(call paymentCall) tasks.Handler {
 		if !ok {
 			return p.failed(ctx, t, unconfigured(payment.Gateway))
 		}
-		back := payment.ReturnURL
-		if back == "" {
-			back = p.cfg.PayPage(order.ID)
-		}
 		report, err := p.timed(ctx, payment.Gateway, t, func(ctx context.Context) (checkout.PaymentReport, error) {
-			return call(ctx, attempt{task: t, order: order, payment: payment, gateway: g, back: back})
+			return call(ctx, attempt{task: t, order: order, payment: payment, gateway: g, payPage: p.cfg.PayPage})
 		})
 		switch {
 		case errors.Is(err, errNothing):
@@ -249,6 +245,10 @@ func (p *Payments) initiate(ctx context.Context, a attempt) (checkout.PaymentRep
 
 // create makes the call; repeated with the same key it charges once.
 func (a attempt) create(ctx context.Context) (checkout.PaymentReport, error) {
+	back := a.payment.ReturnURL
+	if back == "" {
+		back = a.payPage(a.order.ID)
+	}
 	return a.gateway.Create(ctx, gateway.CreateRequest{
 		PaymentID:     a.payment.ID,
 		OrderID:       a.order.ID,
@@ -258,7 +258,7 @@ func (a attempt) create(ctx context.Context) (checkout.PaymentReport, error) {
 		Method:        a.payment.Method,
 		Token:         a.payment.Token,
 		ManualCapture: a.payment.ManualCapture,
-		ReturnURL:     a.back,
+		ReturnURL:     back,
 		CustomerEmail: a.order.Details.Customer.Email,
 		Lines:         lines(a.order),
 		ExpiresAt:     a.order.HoldExpiresAt,

@@ -265,15 +265,13 @@ func (r *Runner) sweeper() func(context.Context) {
 	var since, rare time.Time
 	return func(ctx context.Context) {
 		r.expireHolds(ctx)
-		overlap := lookBack
-		if time.Since(rare) > time.Minute {
-			overlap = lookFarBack
+		if time.Since(rare) <= time.Minute {
+			since = r.expireOrders(ctx, since, lookBack)
+			return
 		}
-		since = r.expireOrders(ctx, since, overlap)
-		if time.Since(rare) > time.Minute {
-			r.purge(ctx)
-			rare = time.Now()
-		}
+		since = r.expireOrders(ctx, since, lookFarBack)
+		r.purge(ctx)
+		rare = time.Now()
 	}
 }
 
