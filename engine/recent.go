@@ -9,9 +9,10 @@ import (
 
 // How many rows of a table are remembered for sure; up to twice as many are there.
 const (
-	recentOrders = 4_000
-	recentRows   = 8_000
-	recentStock  = 20_000
+	recentOrders   = 2_000
+	recentRows     = 4_000
+	recentProducts = 10_000
+	recentStock    = 20_000
 )
 
 // recent remembers the rows that late batches read or wrote, so that a buyer's
@@ -34,7 +35,7 @@ func newRecent() *recent {
 		carts:     generations[checkout.ID, *checkout.Cart]{limit: recentRows},
 		holds:     generations[string, *checkout.Hold]{limit: recentRows},
 		customers: generations[string, *checkout.Customer]{limit: recentRows},
-		products:  generations[string, *checkout.Product]{limit: recentRows},
+		products:  generations[string, *checkout.Product]{limit: recentProducts},
 		stock:     generations[string, []checkout.Level]{limit: recentStock},
 		answers:   generations[checkout.KeyID, *checkout.IdempotencyRecord]{limit: recentRows},
 		webhooks:  generations[checkout.WebhookKey, *checkout.WebhookRecord]{limit: recentOrders},

@@ -1,71 +1,88 @@
 package sqlite
 
 import (
-	"container/heap"
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"kassa/checkout"
 )
 
-// leases are the ends of the leases that this process has given, the next one
-// first. Leases of earlier processes ended when the file was opened, so that
-// these are all, and the index of due tasks needs only those that are free: most
-// tasks are dropped while they are leased and never enter it. An end whose task has
-// gone, or has another lease, means nothing: the row is asked.
-type leases []leaseEnd
-
-type leaseEnd struct {
-	at   time.Time
-	task checkout.ID
+// leases are the ends of the leases that this process has given. Those of earlier
+// processes ended when the file was opened, so that these are all, and the index of
+// due tasks needs only those that are free: most tasks are dropped while they are
+// leased and never enter it. The row has the last word: an end that is wrong costs a
+// question, or a task is found later; none may be missing.
+type leases struct {
+	ends    map[checkout.ID]int64 // microseconds since 1970, by task
+	dropped []checkout.ID         // by the transaction that is open
 }
 
-func (l leases) Len() int           { return len(l) }
-func (l leases) Less(i, j int) bool { return l[i].at.Before(l[j].at) }
-func (l leases) Swap(i, j int)      { l[i], l[j] = l[j], l[i] }
+func newLeases() leases { return leases{ends: map[checkout.ID]int64{}} }
 
-// Push is for package heap.
-func (l *leases) Push(end any) { *l = append(*l, end.(leaseEnd)) } //nolint:forcetypeassert // remember puts nothing else
-
-// Pop is for package heap.
-func (l *leases) Pop() any {
-	last := len(*l) - 1
-	end := (*l)[last]
-	*l = (*l)[:last]
-	return end
-}
-
-// remember notes when a leased task can be claimed by another.
-func (l *leases) remember(t checkout.Task) {
-	if t.LeaseID.IsZero() || t.Attention {
-		return
-	}
-	at := t.DueAt
-	if t.LeasedUntil.After(at) {
-		at = t.LeasedUntil
-	}
-	heap.Push(l, leaseEnd{at, t.ID})
-}
-
-func (l *leases) rememberAll(tasks []checkout.Task) {
+// remember notes when leased tasks can be claimed by another.
+func (l *leases) remember(tasks []checkout.Task) {
 	for _, t := range tasks {
-		l.remember(t)
+		if !t.LeaseID.IsZero() && !t.Attention {
+			l.ends[t.ID] = max(t.DueAt.UnixMicro(), t.LeasedUntil.UnixMicro())
+		}
 	}
 }
 
-// ended reads up to limit tasks whose lease is over.
+// committed says that the open transaction was: what it dropped is gone.
+func (l *leases) committed(put []checkout.Task) {
+	for _, id := range l.dropped {
+		delete(l.ends, id)
+	}
+	l.remember(put)
+}
+
+// ended reads up to limit tasks whose lease is over, those that ended first.
 func (l *leases) ended(c *connection, now time.Time, limit int) (tasks []checkout.Task, err error) {
-	for len(tasks) < limit && len(*l) > 0 && !(*l)[0].at.After(now) {
-		found, err := collect(context.Background(), c, "tasks.by_id", scanTask, (*l)[0].task[:])
-		if err != nil {
-			return nil, err
+	defer func() { l.remember(tasks) }()
+	for len(tasks) < limit {
+		ids := l.first(now, limit-len(tasks))
+		if len(ids) == 0 {
+			break
 		}
-		heap.Pop(l)
-		if len(found) == 1 && leaseOver(found[0], now) {
-			tasks = append(tasks, found[0])
+		for _, id := range ids {
+			found, err := collect(context.Background(), c, "tasks.by_id", scanTask, id[:])
+			if err != nil {
+				return tasks, err
+			}
+			delete(l.ends, id)
+			if len(found) == 1 && leaseOver(found[0], now) {
+				tasks = append(tasks, found[0])
+			} else {
+				l.remember(found)
+			}
 		}
 	}
 	return tasks, nil
+}
+
+// first are the tasks whose lease ended first, of those that have by now. There may
+// be very many where nobody runs them, so that not all are sorted.
+func (l *leases) first(now time.Time, limit int) (ids []checkout.ID) {
+	type end struct {
+		at   int64
+		task checkout.ID
+	}
+	byTime := func(a, b end) int { return cmp.Or(cmp.Compare(a.at, b.at), a.task.Compare(b.task)) }
+	var ends []end
+	for id, at := range l.ends {
+		next := end{at, id}
+		if at > now.UnixMicro() || len(ends) == limit && byTime(next, ends[limit-1]) > 0 {
+			continue
+		}
+		i, _ := slices.BinarySearchFunc(ends, next, byTime)
+		ends = slices.Insert(ends[:min(len(ends), limit-1)], i, next)
+	}
+	for _, e := range ends {
+		ids = append(ids, e.task)
+	}
+	return ids
 }
 
 func leaseOver(t checkout.Task, now time.Time) bool {

@@ -30,7 +30,7 @@ type connection struct {
 
 // openConnection opens the file; flags are SQLITE_OPEN_…, pragmas are run in order.
 func openConnection(path string, flags int32, pragmas ...string) (*connection, error) {
-	c := &connection{tls: libc.NewTLS(), prepared: map[string]*statement{}}
+	c := &connection{tls: libc.NewTLS(), prepared: map[string]*statement{}, numbers: newNumbers(), leases: newLeases()}
 	err := c.open(path, flags)
 	for _, pragma := range append([]string{"busy_timeout = 5000"}, pragmas...) {
 		if err == nil {

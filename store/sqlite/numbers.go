@@ -16,9 +16,20 @@ type numbers struct {
 }
 
 // rowNumbers keeps what was used last, in two generations.
-type rowNumbers[K comparable] struct{ young, old map[K]int64 }
+type rowNumbers[K comparable] struct {
+	young, old map[K]int64
+	limit      int // of a generation
+}
 
-const generation = 32 << 10 // rows
+// newNumbers remembers as many rows as the engine does, for sure: see package engine's
+// recent.
+func newNumbers() numbers {
+	return numbers{
+		orders:   rowNumbers[checkout.ID]{limit: 2_000},
+		payments: rowNumbers[checkout.ID]{limit: 2_000},
+		levels:   rowNumbers[checkout.StockKey]{limit: 20_000},
+	}
+}
 
 // of is the number of a row that was put or learnt for this batch; 0 if it is not
 // there.
@@ -28,7 +39,7 @@ func (n *rowNumbers[K]) put(key K, number int64) { n.young[key] = number }
 
 // learn makes the numbers of a batch's rows known, and room for those of new rows.
 func (n *rowNumbers[K]) learn(c *connection, name string, keys []K, bind func(*statement, K)) error {
-	if n.young == nil || len(n.young) >= generation {
+	if n.young == nil || len(n.young) >= n.limit {
 		n.young, n.old = map[K]int64{}, n.young
 	}
 	for _, key := range keys {

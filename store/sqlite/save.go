@@ -113,10 +113,16 @@ func writeMessages(c *connection, save *store.Save) error {
 
 // writeTasks drops before it puts: a task that is both stays.
 func writeTasks(c *connection, save *store.Save) error {
-	if err := each(c, "tasks.drop", save.DropTasks, bindDrop, anyNumber); err != nil {
+	c.leases.dropped = c.leases.dropped[:0]
+	err := each(c, "tasks.drop", save.DropTasks, bindDrop, func(i, touched int) error {
+		if touched > 0 {
+			c.leases.dropped = append(c.leases.dropped, save.DropTasks[i].ID)
+		}
+		return nil
+	})
+	if err != nil {
 		return err
 	}
-	c.leases.rememberAll(save.Tasks)
 	return put(c, "tasks.put", save.Tasks, bindTask)
 }
 

@@ -20,7 +20,6 @@ func (s *Store) ClaimTasks(ctx context.Context, lease checkout.ID, limit int, du
 		if err != nil {
 			return err
 		}
-		defer func() { c.leases.rememberAll(ended) }() // those that are claimed have their new lease then
 		due, err := collect(ctx, c, "tasks.due", scanTask, now.UnixMicro(), limit)
 		if err != nil {
 			return err
@@ -30,7 +29,7 @@ func (s *Store) ClaimTasks(ctx context.Context, lease checkout.ID, limit int, du
 		for i := range claimed {
 			claimed[i].LeaseID, claimed[i].LeasedUntil = lease, until
 		}
-		c.leases.rememberAll(claimed)
+		c.leases.remember(claimed)
 		return put(c, "tasks.lease", claimed, bindLease)
 	})
 	if err != nil {

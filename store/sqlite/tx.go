@@ -76,6 +76,9 @@ func (t *tx) Commit(ctx context.Context, save *store.Save) error {
 	defer t.store.writer.release(conn)
 	if err = conn.commit(); err != nil {
 		forget(conn, save)
+		conn.leases.remember(save.Tasks) // they may be there
+	} else {
+		conn.leases.committed(save.Tasks)
 	}
 	t.store.checkpoints.after(conn)
 	return err
@@ -83,7 +86,7 @@ func (t *tx) Commit(ctx context.Context, save *store.Save) error {
 
 // forget takes back what was noted of rows that may not be there.
 func forget(conn *connection, save *store.Save) {
-	conn.numbers = numbers{}
+	conn.numbers = newNumbers()
 	for _, order := range save.Invoices {
 		order.InvoiceSeq = 0
 	}

@@ -76,6 +76,7 @@ func TestNumbersOfRowsThatAreNotThere(t *testing.T) {
 func TestNumbersAreForgotten(t *testing.T) {
 	t.Parallel()
 	b := newBatches(t)
+	generation := newNumbers().levels.limit
 	sku := func(i int) string { return fmt.Sprintf("SKU-%06d", i) }
 	for round := range 3 { // two are remembered
 		var created []checkout.Level

@@ -17,6 +17,7 @@ import (
 func testTasks(t *testing.T, h Harness) {
 	t.Run("claim", func(t *testing.T) { t.Parallel(); claimTasks(t, h.Open(t)) })
 	t.Run("lease ends", func(t *testing.T) { t.Parallel(); leaseEnds(t, h.Open(t)) })
+	t.Run("lease ends again", func(t *testing.T) { t.Parallel(); leaseEndsAgain(t, h.Open(t)) })
 	t.Run("release", func(t *testing.T) { t.Parallel(); releaseTask(t, h.Open(t)) })
 	t.Run("drop", func(t *testing.T) { t.Parallel(); dropTasks(t, h.Open(t)) })
 	t.Run("never twice", func(t *testing.T) { t.Parallel(); claimNeverTwice(t, h.handles(t)) })
@@ -72,6 +73,25 @@ func leaseEnds(t *testing.T, s store.Store) {
 	require.NoError(t, err)
 	require.Equal(t, []checkout.ID{task.ID}, taskIDs(claimed))
 	require.Equal(t, lease, claimed[0].LeaseID)
+}
+
+// leaseEndsAgain checks that it goes on to others, whatever came in between: those who
+// asked for it too early, and a runner whose lease had ended.
+func leaseEndsAgain(t *testing.T, s store.Store) {
+	task := newTask(epoch)
+	task.LeaseID, task.LeasedUntil = newID(epoch), epoch.Add(time.Minute)
+	commit(t, s, store.Save{Tasks: []checkout.Task{task}})
+	for range 3 {
+		var claimed []checkout.Task
+		require.Eventually(t, func() bool {
+			var err error
+			claimed, err = s.ClaimTasks(bounded(t), newID(epoch), 10, 100*time.Millisecond)
+			return err == nil && len(claimed) > 0
+		}, 20*time.Second, 10*time.Millisecond)
+		require.Equal(t, []checkout.ID{task.ID}, taskIDs(claimed))
+		commit(t, s, store.Save{DropTasks: []saga.TaskDrop{{ID: task.ID, Lease: task.LeaseID}}})
+		task = claimed[0]
+	}
 }
 
 func releaseTask(t *testing.T, s store.Store) {
