@@ -75,9 +75,9 @@ type Store interface {
 	// DueHolds names sessions whose hold's time is over.
 	DueHolds(ctx context.Context, limit int) ([]string, error)
 
-	// DueOrders names orders whose open hold ended after since, oldest first,
-	// and the clock that it was judged by.
-	DueOrders(ctx context.Context, since time.Time, limit int) (due []DueOrder, now time.Time, err error)
+	// DueOrders names up to limit orders whose open hold ended after since, oldest
+	// first.
+	DueOrders(ctx context.Context, since time.Time, limit int) (Due, error)
 
 	// PurgeAnswers removes up to limit kept answers from before a time. One that
 	// was committed with the order that it names may stay as long as the order.
@@ -103,6 +103,15 @@ type Store interface {
 
 	Ping(ctx context.Context) error
 	Close() error
+}
+
+// Due is what a look for orders whose time is over found.
+type Due struct {
+	Orders []DueOrder
+	Until  time.Time // up to which it looked, by the database's clock
+	// More: there is too much to look through at once, so that it stopped before
+	// now. The next look goes on from Until.
+	More bool
 }
 
 // DueOrder is an order whose hold's time is over.

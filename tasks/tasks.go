@@ -28,7 +28,7 @@ type Source interface {
 	ClaimTasks(ctx context.Context, lease checkout.ID, limit int, duration time.Duration) ([]checkout.Task, error)
 	ReleaseTask(ctx context.Context, id, lease checkout.ID) error
 	DueHolds(ctx context.Context, limit int) ([]string, error)
-	DueOrders(ctx context.Context, since time.Time, limit int) ([]store.DueOrder, time.Time, error)
+	DueOrders(ctx context.Context, since time.Time, limit int) (store.Due, error)
 	PurgeAnswers(ctx context.Context, before time.Time, limit int) (int, error)
 }
 
@@ -307,23 +307,33 @@ const (
 // that is being closed has a later end, so that those behind it get their turn.
 func (r *Runner) expireOrders(ctx context.Context, since time.Time, overlap time.Duration) time.Time {
 	for range sweepRounds {
-		due, now, err := r.cfg.Source.DueOrders(ctx, since, sweepLimit)
+		due, err := r.cfg.Source.DueOrders(ctx, since, sweepLimit)
 		if err != nil {
 			r.complain(ctx, "orders that are over could not be read", err)
 			return since
 		}
-		commands := make([]saga.Command, len(due))
-		for i, o := range due {
+		commands := make([]saga.Command, len(due.Orders))
+		for i, o := range due.Orders {
 			commands[i] = saga.ExpireOrder{OrderID: o.ID}
 		}
 		r.submit(ctx, commands)
-		since = now.Add(-overlap)
-		if len(due) > 0 && due[0].ExpiresAt.Before(since) {
-			since = due[0].ExpiresAt.Add(-time.Microsecond)
-		}
-		if len(due) < sweepLimit || ctx.Err() != nil {
+		since = nextSweep(due, overlap)
+		if len(due.Orders) < sweepLimit && !due.More || ctx.Err() != nil {
 			break
 		}
+	}
+	return since
+}
+
+// nextSweep is where the look after this one begins: before what it found, in case that
+// could not be ended, and a little before now.
+func nextSweep(due store.Due, overlap time.Duration) time.Time {
+	since := due.Until
+	if !due.More {
+		since = since.Add(-overlap)
+	}
+	if len(due.Orders) > 0 && due.Orders[0].ExpiresAt.Before(since) {
+		since = due.Orders[0].ExpiresAt.Add(-time.Microsecond)
 	}
 	return since
 }

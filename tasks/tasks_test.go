@@ -34,7 +34,9 @@ type rig struct {
 func newRig(t *testing.T, cfg tasks.Config, handler func(r *rig) tasks.Handler) *rig {
 	t.Helper()
 	r := &rig{store: memory.New(memory.Config{})}
-	cfg.Source = r.store
+	if cfg.Source == nil {
+		cfg.Source = r.store
+	}
 	r.runner = tasks.New(cfg)
 	r.engine = engine.New(engine.Config{Store: r.store}, r.runner.Enqueue)
 	r.runner.Bind(r.engine, map[checkout.TaskKind]tasks.Handler{checkout.TaskWebhook: handler(r)})
@@ -217,6 +219,43 @@ func TestSweepsEndHoldsAndOrders(t *testing.T) {
 		require.Equal(t, int64(9), levels[0].Available)
 		time.Sleep(time.Hour)
 		require.Equal(t, checkout.OrderExpired, status(late.Order.ID), "the sweep's memory misses nothing")
+		r.close(t)
+	})
+}
+
+// inParts is a store that looks through little at once: up to the end of the first
+// order that is due.
+type inParts struct{ store.Store }
+
+func (s *inParts) DueOrders(ctx context.Context, since time.Time, limit int) (store.Due, error) {
+	due, err := s.Store.DueOrders(ctx, since, limit)
+	if len(due.Orders) > 1 {
+		due.Until, due.More, due.Orders = due.Orders[0].ExpiresAt, true, due.Orders[:1]
+	}
+	return due, err
+}
+
+// The first sweep after a start may have to look through all orders that there are,
+// part by part.
+func TestASweepGoesOnWhereTheStoreStopped(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		parts := &inParts{}
+		r := newRig(t, tasks.Config{Source: parts}, remember)
+		parts.Store = r.store
+		r.sell(t, 50)
+		for i := range 50 {
+			_, err := r.engine.Do(t.Context(), saga.PlaceOrder{
+				Items: []checkout.Item{{SKU: "MUG", Qty: 1}}, Currency: "INR", HoldTTL: time.Minute + time.Duration(i)*time.Second,
+			})
+			require.NoError(t, err)
+		}
+		time.Sleep(10 * time.Minute)
+		r.runner.Start()
+		time.Sleep(10 * time.Second)
+		levels, err := r.store.Levels(t.Context(), "MUG")
+		require.NoError(t, err)
+		require.Equal(t, int64(50), levels[0].Available)
 		r.close(t)
 	})
 }

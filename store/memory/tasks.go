@@ -104,9 +104,10 @@ func (s *Store) DueHolds(_ context.Context, limit int) ([]string, error) {
 }
 
 // DueOrders names orders whose open hold ended after since, oldest first.
-func (s *Store) DueOrders(_ context.Context, since time.Time, limit int) (due []store.DueOrder, now time.Time, err error) {
-	now = s.now()
-	err = s.read(func(t *tables) error {
+func (s *Store) DueOrders(_ context.Context, since time.Time, limit int) (store.Due, error) {
+	now := s.now()
+	var due []store.DueOrder
+	err := s.read(func(t *tables) error {
 		for _, o := range t.orders {
 			if o.HoldStatus == checkout.HoldOpen && o.HoldExpiresAt.After(since) && !o.HoldExpiresAt.After(now) {
 				due = append(due, store.DueOrder{ID: o.ID, ExpiresAt: o.HoldExpiresAt})
@@ -117,7 +118,7 @@ func (s *Store) DueOrders(_ context.Context, since time.Time, limit int) (due []
 	slices.SortFunc(due, func(a, b store.DueOrder) int {
 		return cmp.Or(a.ExpiresAt.Compare(b.ExpiresAt), a.ID.Compare(b.ID))
 	})
-	return due[:min(limit, len(due))], now, err
+	return store.Due{Orders: due[:min(limit, len(due))], Until: now}, err
 }
 
 // PurgeAnswers removes kept answers from before a time.

@@ -50,7 +50,8 @@ var serverSettings = map[string]string{
 
 // Store is one PostgreSQL database.
 type Store struct {
-	pool *pgxpool.Pool
+	pool         *pgxpool.Pool
+	ordersAtOnce int // see ordersAtOnce; fewer in a test
 
 	orders   *gather[*checkout.Order]
 	ordersOf *gather[checkout.ID] // by payment
@@ -78,7 +79,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 }
 
 func newStoreOn(pool *pgxpool.Pool) *Store {
-	s := &Store{pool: pool}
+	s := &Store{pool: pool, ordersAtOnce: ordersAtOnce}
 	s.orders = &gather[*checkout.Order]{look: s.wholeOrders}
 	s.ordersOf = &gather[checkout.ID]{look: s.ordersOfPayments}
 	return s

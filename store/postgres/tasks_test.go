@@ -106,3 +106,42 @@ func TestValuesThatDoNotFit(t *testing.T) {
 	require.Zero(t, s.pool.Stat().AcquiredConns())
 	commit(t, s, holdSave("s"))
 }
+
+// TestDueOrdersInParts: a look that has far to go stops after so many orders, and the
+// next one goes on from there. None is passed over.
+func TestDueOrdersInParts(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	s.ordersAtOnce = 3
+	save := newSave()
+	var want []checkout.ID
+	for i := range 10 {
+		order := newOrder()
+		order.CreatedAt = testTime.Add(time.Duration(i) * time.Minute)
+		if i >= 4 && i < 8 { // at one time, more than are looked through at once
+			order.CreatedAt = testTime.Add(4 * time.Minute)
+		}
+		order.ID = checkout.NewID(order.CreatedAt, [10]byte{byte(i)})
+		order.HoldExpiresAt = order.CreatedAt.Add(usualHold)
+		if i == 2 {
+			order.HoldStatus = checkout.HoldClaimed
+		} else {
+			want = append(want, order.ID)
+		}
+		save.NewOrders = append(save.NewOrders, order)
+	}
+	commit(t, s, save)
+
+	var found []checkout.ID
+	looks := 0
+	for since, more := (time.Time{}), true; more; looks++ {
+		due, err := s.DueOrders(t.Context(), since, 100)
+		require.NoError(t, err)
+		for _, o := range due.Orders {
+			found = append(found, o.ID)
+		}
+		since, more = due.Until, due.More
+	}
+	require.Equal(t, want, found)
+	require.Greater(t, looks, 2)
+}

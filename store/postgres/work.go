@@ -84,19 +84,41 @@ func (s *Store) DueHolds(ctx context.Context, limit int) ([]string, error) {
 	return query(ctx, s.pool, (*row).text, statement("due_holds"), int64(limit))
 }
 
-// DueOrders names orders whose open hold ended after since, oldest first, and the
-// clock that it was judged by: both statements share one implicit transaction,
-// and so one now().
-func (s *Store) DueOrders(ctx context.Context, since time.Time, limit int) (due []store.DueOrder, now time.Time, err error) {
+// ordersAtOnce bounds how many orders one look for those that are due walks past: the
+// first one after a start begins with the first order that there is.
+const ordersAtOnce = 100_000
+
+// DueOrders names orders whose open hold ended after since, oldest first.
+func (s *Store) DueOrders(ctx context.Context, since time.Time, limit int) (due store.Due, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	batch := &pgx.Batch{}
-	batch.Queue(statement("now")).Query(clock(&now))
-	batch.Queue(statement("due_orders"), since, int64(limit)).Query(each(func(r *row) {
-		due = append(due, store.DueOrder{ID: r.id(), ExpiresAt: r.time()})
-	}))
-	err = s.pool.SendBatch(ctx, batch).Close()
-	return due, now, mapError(err)
+	due.Until, due.More, err = s.dueUntil(ctx, since)
+	if err != nil {
+		return store.Due{}, err
+	}
+	due.Orders, err = query(ctx, s.pool, func(r *row) store.DueOrder {
+		return store.DueOrder{ID: r.id(), ExpiresAt: r.time()}
+	}, statement("due_orders"), since, int64(limit), due.Until)
+	return due, err
+}
+
+// dueUntil is up to when one look can go: the server's clock, or sooner where many
+// orders were made in a long time that nobody has looked through. How many there are
+// lately is not counted: that would cost as much as to look.
+func (s *Store) dueUntil(ctx context.Context, since time.Time) (until time.Time, more bool, err error) {
+	now, err := one(ctx, s, "clock", (*row).time, "now")
+	if err != nil || now.Sub(since) < 2*usualHold {
+		return now, false, err
+	}
+	for count := s.ordersAtOnce; ; count *= 4 { // where so many were made at one time
+		ids, err := query(ctx, s.pool, (*row).id, statement("due_bound"), since, int64(count))
+		if err != nil || len(ids) == 0 {
+			return now, false, err
+		}
+		if until = ids[0].Time().Add(usualHold - usualLead); until.After(since) {
+			return until, true, nil
+		}
+	}
 }
 
 // PurgeAnswers removes up to limit kept answers from before a time.

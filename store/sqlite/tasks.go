@@ -65,10 +65,10 @@ func (s *Store) DueHolds(ctx context.Context, limit int) ([]string, error) {
 }
 
 // DueOrders names orders whose open hold ended after since, oldest first.
-func (s *Store) DueOrders(ctx context.Context, since time.Time, limit int) (due []store.DueOrder, now time.Time, err error) {
-	now = s.now()
-	due, err = rows(ctx, s, "orders.due", scanDue, since.UnixMicro(), now.UnixMicro(), limit)
-	return due, now, err
+func (s *Store) DueOrders(ctx context.Context, since time.Time, limit int) (store.Due, error) {
+	now := s.now()
+	due, err := rows(ctx, s, "orders.due", scanDue, since.UnixMicro(), now.UnixMicro(), limit)
+	return store.Due{Orders: due, Until: now}, err
 }
 
 func scanDue(r *row) store.DueOrder { return store.DueOrder{ID: r.id(), ExpiresAt: r.time()} }

@@ -106,9 +106,9 @@ func TestIndexedColumnsChange(t *testing.T) {
 	o.CartID, o.HoldExpiresAt = checkout.ID{7}, o.CreatedAt.Add(time.Hour)
 	b.commit(t, store.Save{NewOrders: []*checkout.Order{o}})
 	due := func() []store.DueOrder {
-		found, _, err := b.DueOrders(t.Context(), time.Time{}, 10)
+		found, err := b.DueOrders(t.Context(), time.Time{}, 10)
 		require.NoError(t, err)
-		return found
+		return found.Orders
 	}
 	require.Len(t, due(), 1)
 

@@ -112,13 +112,22 @@ select session_id from holds where expires_at <= now() order by expires_at, sess
 -- name: now
 select now();
 
+-- name: due_bound
+-- The order at which a look for orders that are due has passed so many.
+select order_id
+from orders
+where order_id >= first_id_at($1::timestamptz - interval '15 minutes') and order_id < first_id_at(now() - interval '15 minutes')
+order by order_id
+offset $2::bigint
+limit 1;
+
 -- name: due_orders
 -- The ends that are stored, and those that follow from the time of the making. Where
 -- an end is not stored, the id's time is that of the making, or up to a second more:
 -- see record.holdEnd.
 (select order_id, hold_expires_at as ends
 from orders
-where hold_expires_at > $1::timestamptz and hold_expires_at <= now() and hold_status = 'OPEN'
+where hold_expires_at > $1::timestamptz and hold_expires_at <= $3::timestamptz and hold_status = 'OPEN'
 order by hold_expires_at, order_id
 limit $2::bigint)
 union all
@@ -126,8 +135,8 @@ union all
 from orders
 where hold_expires_at is null and hold_status = 'OPEN'
   and order_id >= first_id_at($1::timestamptz - interval '15 minutes')
-  and order_id < first_id_at(now() - interval '15 minutes' + interval '2 seconds')
-  and created_at > $1::timestamptz - interval '15 minutes' and created_at <= now() - interval '15 minutes'
+  and order_id < first_id_at($3::timestamptz - interval '15 minutes' + interval '2 seconds')
+  and created_at > $1::timestamptz - interval '15 minutes' and created_at <= $3::timestamptz - interval '15 minutes'
 order by order_id
 limit $2::bigint)
 order by ends, order_id
