@@ -116,15 +116,30 @@ gateways:
 // buyers order and pay until they are told to stop, and remember what they were
 // promised.
 type buyers struct {
-	s        *shop
+	s    *shop
+	name string // of their keys, where there are others
+
 	mu       sync.Mutex
 	promised map[string]string // order id: the status that was answered last
+	last     time.Time         // when the last promise was made
+	gap      time.Duration     // the longest time without one
 }
 
 func (b *buyers) remember(order, status string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	now := time.Now()
+	if !b.last.IsZero() {
+		b.gap = max(b.gap, now.Sub(b.last))
+	}
+	b.last = now
 	b.promised[order] = status
+}
+
+func (b *buyers) sold() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.promised)
 }
 
 func (b *buyers) run(ctx context.Context, count int) *sync.WaitGroup {
@@ -132,7 +147,7 @@ func (b *buyers) run(ctx context.Context, count int) *sync.WaitGroup {
 	for i := range count {
 		wg.Go(func() {
 			for n := 0; ctx.Err() == nil; n++ {
-				b.buyOne(fmt.Sprintf("%d-%d", i, n))
+				b.buyOne(fmt.Sprintf("%s-%d-%d", b.name, i, n))
 			}
 		})
 	}

@@ -1,0 +1,119 @@
+package app_test
+
+import (
+	"context"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestOutages: three processes on one PostgreSQL under load, of which one after the
+// other is killed for good and started again, while the server crashes twice.
+func TestOutages(t *testing.T) {
+	t.Parallel()
+	skipOutages(t)
+	server := newCluster(t)
+	n := startNodes(t, 3, shopURL(server))
+	for i, p := range n.processes {
+		pause()
+		p.kill()
+		p.start()
+		if i > 0 {
+			pause()
+			server.crash()
+		}
+	}
+	n.finish()
+}
+
+// TestFailover: the server is killed for good and its standby takes over. With
+// synchronous replication nothing is lost that was answered.
+func TestFailover(t *testing.T) {
+	t.Parallel()
+	skipOutages(t)
+	primary := newCluster(t)
+	standby := primary.newStandby()
+	n := startNodes(t, 2, shopURL(primary, standby))
+	pause()
+	primary.kill()
+	standby.promote()
+	n.finish()
+}
+
+func skipOutages(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("the binary under test has no race detector: the run without it has this test")
+	}
+}
+
+func pause() { time.Sleep(time.Duration(300+rand.IntN(1000)) * time.Millisecond) }
+
+// nodes are several processes on one database, each with buyers of its own.
+type nodes struct {
+	t         *testing.T
+	shop      *shop
+	url       string
+	processes []*process
+	buyers    []*buyers
+	stop      func() // ends the buyers and waits for them
+}
+
+func startNodes(t *testing.T, count int, url string) *nodes {
+	t.Helper()
+	g := startSandbox(t)
+	n := &nodes{t: t, url: url, shop: stock(t, config(url, g), g)}
+	binary := buildBinary(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	n.stop = cancel
+	for range count {
+		p := newProcess(t, binary, url, g)
+		p.start()
+		s := *n.shop
+		s.url = "http://" + p.listen
+		b := &buyers{s: &s, name: p.listen, promised: map[string]string{}}
+		wg, before := b.run(ctx, 8), n.stop
+		n.stop = func() {
+			before()
+			wg.Wait()
+		}
+		n.processes, n.buyers = append(n.processes, p), append(n.buyers, b)
+	}
+	g.SetWebhook(n.buyers[0].s.url+"/webhooks/stripe", webhookSecret)
+	return n
+}
+
+// finish waits until every process sells again, and proves that all that was promised
+// is there.
+func (n *nodes) finish() {
+	n.t.Helper()
+	for _, b := range n.buyers {
+		sold := b.sold()
+		eventually(n.t, bound, "that "+b.s.url+" sells", func() bool { return b.sold() > sold })
+	}
+	n.stop()
+	for _, p := range n.processes {
+		p.kill()
+	}
+	last := runShop(n.t, config(n.url, n.shop.gateway), n.shop.gateway)
+	eventually(n.t, 3*time.Minute, "that no saga is stuck", func() bool {
+		for _, o := range last.orders() {
+			if !atRest(o) {
+				return false
+			}
+		}
+		return true
+	})
+	for _, b := range n.buyers {
+		requirePromises(n.t, last, b)
+	}
+	last.requireSameLedger()
+	last.requireClean()
+	for _, b := range n.buyers {
+		n.t.Logf("%s: at most %s without an order", b.s.url, b.gap.Round(10*time.Millisecond))
+		require.Positive(n.t, b.gap)
+	}
+}
