@@ -26,9 +26,12 @@ build: ## build bin/kassa, one static binary
 check: lint test ## everything that must pass before a change is merged
 
 .PHONY: lint
-lint: ## the linters, and whether go.mod is tidy
-	@golangci=$$(scripts/tools golangci-lint) && scripts/stage "lint" "$$golangci" run ./...
+lint: ## the linters, whether go.mod is tidy, and the files of deploy
+	@golangci=$$(scripts/tools golangci-lint) && scripts/stage "lint" "$$golangci" run ./... && \
+	cd deploy/lint && ../../scripts/stage "lint in deploy/lint" "$$golangci" run ./...
 	@scripts/stage "go.mod is tidy" go mod tidy -diff
+	@scripts/stage "go.mod of deploy/lint is tidy" go -C deploy/lint mod tidy -diff
+	@scripts/stage "the files of deploy" go -C deploy/lint test ./...
 
 # Everything runs twice. The pure-Go SQLite is some thirty times slower under
 # the race detector, so that run is -short: the tests that ask testing.Short()

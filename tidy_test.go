@@ -70,6 +70,9 @@ var table = map[string]row{
 	"app":       {anything, anything},
 	"bench":     {anything, anything},
 	"cmd/kassa": {anything, anything},
+
+	// A module of its own, which reads the files of deploy.
+	"deploy/lint": {none, anything},
 }
 
 // ports are the folders whose subfolders are adapters and one suite.
