@@ -18,9 +18,13 @@ func TestDeploy(t *testing.T) {
 	entries, err := os.ReadDir("..")
 	require.NoError(t, err)
 	for _, entry := range entries {
-		if !entry.IsDir() {
-			check(t, entry.Name(), read(t, entry.Name()), "")
+		if entry.IsDir() {
+			continue
 		}
+		t.Run(entry.Name(), func(t *testing.T) {
+			t.Parallel()
+			check(t, entry.Name(), read(t, entry.Name()), "")
+		})
 	}
 }
 
