@@ -42,7 +42,7 @@ func emptyCluster(t *testing.T) *cluster {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "kassa-cluster-")
 	require.NoError(t, err)
-	require.NoError(t, os.Chmod(dir, 0o755)) //nolint:gosec // the server's user must get in
+	require.NoError(t, os.Chmod(dir, 0o755))
 	c := &cluster{t: t, bin: postgresPrograms(t), data: filepath.Join(dir, "data"), port: freePort(t)}
 	require.NoError(t, os.Mkdir(c.data, 0o700))
 	if uid, gid := serverUser(t); uid >= 0 {
@@ -99,10 +99,10 @@ func freePort(t *testing.T) int {
 }
 
 func (c *cluster) command(program string, args ...string) *exec.Cmd {
-	cmd := exec.Command(filepath.Join(c.bin, program), args...) //nolint:gosec // the test's own choice
+	cmd := exec.Command(filepath.Join(c.bin, program), args...)
 	cmd.Dir = "/"
 	if uid, gid := serverUser(c.t); uid >= 0 {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}} //nolint:gosec // ids of users fit
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
 	}
 	return cmd
 }
