@@ -40,7 +40,7 @@ var refusals = []refusal{
 	{checkout.CodeCardDataRefused, http.StatusUnprocessableEntity, "Card data is refused", "Send the gateway's token instead; card numbers must not reach this server."},
 	{checkout.CodeGatewayUnavailable, http.StatusBadGateway, "The payment gateway cannot be reached", "Nothing was charged. Repeat the request with the same key, or use another gateway."},
 	{checkout.CodeRateLimited, http.StatusTooManyRequests, "Too many requests", "Try again after the time in Retry-After, or as detail says."},
-	{checkout.CodeOverloaded, http.StatusServiceUnavailable, "Overloaded", "Nothing was done. Try again after the time in Retry-After; a key makes that safe."},
+	{checkout.CodeOverloaded, http.StatusServiceUnavailable, "Overloaded", "Try again after the time in Retry-After. detail says where it may have been done all the same: a repeat with the same Idempotency-Key is safe."},
 	{checkout.CodeInternal, http.StatusInternalServerError, "Internal error", "Report the X-Request-Id. A repeat with the same key is safe."},
 }
 
@@ -107,9 +107,10 @@ func codeless(err error) *checkout.Error {
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return checkout.Refuse(checkout.CodeNotFound, "there is no such thing")
-	case errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrRetry),
-		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return checkout.Refuse(checkout.CodeOverloaded, "the database cannot be reached or is busy; try again")
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return checkout.Refuse(checkout.CodeOverloaded, "the database has not answered in time, and may still do what was asked; repeat it with the same Idempotency-Key, or look first")
+	case errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrRetry):
+		return checkout.Refuse(checkout.CodeOverloaded, "the database cannot be reached or is busy; nothing was done; try again")
 	}
 	return checkout.Refuse(checkout.CodeInternal, "something went wrong on our side")
 }

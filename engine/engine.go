@@ -137,11 +137,11 @@ func (e *Engine) Close(ctx context.Context) error { return e.lane.Close(ctx) }
 func asRefusal(err error) error {
 	switch {
 	case errors.Is(err, batch.ErrFull), errors.Is(err, batch.ErrClosed):
-		return checkout.Refuse(checkout.CodeOverloaded, "too much is going on; try again in a second")
+		return checkout.Refuse(checkout.CodeOverloaded, "too much is going on; nothing was done; try again in a second")
 	case errors.Is(err, batch.ErrUnresolved):
 		return checkout.Refuse(checkout.CodeOverloaded, "the database did not say whether this was done; repeat the request with the same key to learn it")
 	case errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrRetry), errors.Is(err, store.ErrOwned), errors.Is(err, store.ErrUnknownCommit):
-		return checkout.Refuse(checkout.CodeOverloaded, "the database cannot be reached or is busy; try again")
+		return checkout.Refuse(checkout.CodeOverloaded, "the database cannot be reached or is busy; nothing was done; try again")
 	}
 	return err
 }

@@ -116,7 +116,9 @@ func poolConfig(config Config) (*pgxpool.Config, error) {
 
 // Ping asks the server for a sign of life.
 func (s *Store) Ping(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	// Of several hosts each may take its time to say that it is not the one.
+	hosts := 1 + len(s.pool.Config().ConnConfig.Fallbacks)
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(hosts)*connectTimeout)
 	defer cancel()
 	return mapError(s.pool.Ping(ctx))
 }

@@ -1,6 +1,8 @@
 package postgres
 
 import (
+	"net"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -104,4 +106,17 @@ func TestServerSettings(t *testing.T) {
 	config, err := poolConfig(Config{URL: defaultURL + "&statement_timeout=1min"})
 	require.NoError(t, err)
 	require.Equal(t, "1min", config.ConnConfig.RuntimeParams["statement_timeout"], "the URL's settings rule")
+}
+
+// TestTheFirstHostHangs: a host that takes connections and answers nothing keeps a
+// process from the next one for its time, and no longer.
+func TestTheFirstHostHangs(t *testing.T) {
+	t.Parallel()
+	hanging, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, hanging.Close()) }()
+	url := strings.Replace(testURL(t), "@", "@"+hanging.Addr().String()+",", 1)
+	s, err := Open(t.Context(), Config{URL: url})
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
 }
