@@ -6,9 +6,12 @@ package tasks
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -258,18 +261,25 @@ const (
 	sweepRounds = 20
 )
 
+// sweep is what the sweeps of orders remember.
+type sweep struct {
+	since time.Time                // all orders whose hold ended until then have been seen
+	owed  map[checkout.ID]struct{} // of those, the ones that could not be ended
+}
+
 // sweeper returns the job that ends what has outlived its time. It remembers up
-// to where all orders have ended, so that it reads only what is new, and looks a
+// to where all orders have been seen, so that it reads only what is new, and looks a
 // little further back once a minute.
 func (r *Runner) sweeper() func(context.Context) {
-	var since, rare time.Time
+	s := &sweep{owed: map[checkout.ID]struct{}{}}
+	var rare time.Time
 	return func(ctx context.Context) {
 		r.expireHolds(ctx)
 		if time.Since(rare) <= time.Minute {
-			since = r.expireOrders(ctx, since, lookBack)
+			r.expireOrders(ctx, s, lookBack)
 			return
 		}
-		since = r.expireOrders(ctx, since, lookFarBack)
+		r.expireOrders(ctx, s, lookFarBack)
 		r.purge(ctx)
 		rare = time.Now()
 	}
@@ -303,52 +313,72 @@ const (
 	lookFarBack = 90 * time.Second
 )
 
-// expireOrders ends what is due and returns where the next sweep begins. An order
-// that is being closed has a later end, so that those behind it get their turn.
-func (r *Runner) expireOrders(ctx context.Context, since time.Time, overlap time.Duration) time.Time {
+// expireOrders ends what is due. An order that is being closed has a later end, and one
+// that cannot be ended is tried again by each sweep, so that those behind them get their
+// turn. Where a whole page of them cannot, nothing can.
+func (r *Runner) expireOrders(ctx context.Context, s *sweep, overlap time.Duration) {
+	r.expire(ctx, s, slices.Collect(maps.Keys(s.owed)))
 	for range sweepRounds {
-		due, err := r.cfg.Source.DueOrders(ctx, since, sweepLimit)
+		if len(s.owed) >= sweepLimit || ctx.Err() != nil {
+			return
+		}
+		due, err := r.cfg.Source.DueOrders(ctx, s.since, sweepLimit)
 		if err != nil {
 			r.complain(ctx, "orders that are over could not be read", err)
-			return since
+			return
 		}
-		commands := make([]saga.Command, len(due.Orders))
+		ids := make([]checkout.ID, len(due.Orders))
 		for i, o := range due.Orders {
-			commands[i] = saga.ExpireOrder{OrderID: o.ID}
+			ids[i] = o.ID
 		}
-		r.submit(ctx, commands)
-		since = nextSweep(due, overlap)
-		if len(due.Orders) < sweepLimit && !due.More || ctx.Err() != nil {
-			break
+		r.expire(ctx, s, ids)
+		s.since = seen(due, overlap)
+		if len(ids) < sweepLimit && !due.More {
+			return
 		}
 	}
-	return since
 }
 
-// nextSweep is where the look after this one begins: before what it found, in case that
-// could not be ended, and a little before now.
-func nextSweep(due store.Due, overlap time.Duration) time.Time {
-	since := due.Until
-	if !due.More {
-		since = since.Add(-overlap)
+// seen is up to when there is no other order than those that a look found.
+func seen(due store.Due, overlap time.Duration) time.Time {
+	switch {
+	case len(due.Orders) == sweepLimit: // others may have ended at the same time as the last
+		return due.Orders[sweepLimit-1].ExpiresAt.Add(-time.Microsecond)
+	case due.More:
+		return due.Until
 	}
-	if len(due.Orders) > 0 && due.Orders[0].ExpiresAt.Before(since) {
-		since = due.Orders[0].ExpiresAt.Add(-time.Microsecond)
+	return due.Until.Add(-overlap)
+}
+
+// expire tries to end orders, and notes which it could not.
+func (r *Runner) expire(ctx context.Context, s *sweep, orders []checkout.ID) {
+	commands := make([]saga.Command, len(orders))
+	for i, id := range orders {
+		commands[i] = saga.ExpireOrder{OrderID: id}
 	}
-	return since
+	for i, err := range r.submit(ctx, commands) {
+		var refused *checkout.Error
+		if err == nil || errors.As(err, &refused) && refused.Code == checkout.CodeNotFound {
+			delete(s.owed, orders[i])
+		} else {
+			s.owed[orders[i]] = struct{}{}
+		}
+	}
 }
 
 // submit sends commands all at once, so that they share a batch.
-func (r *Runner) submit(ctx context.Context, commands []saga.Command) {
+func (r *Runner) submit(ctx context.Context, commands []saga.Command) []error {
+	errs := make([]error, len(commands))
 	var wg sync.WaitGroup
-	for _, c := range commands {
+	for i, c := range commands {
 		wg.Go(func() {
-			if _, err := r.cfg.Engine.Do(ctx, c); err != nil && ctx.Err() == nil {
-				r.cfg.Log.Warn("a sweep's command was not done; the next sweep tries again", "error", err)
+			if _, errs[i] = r.cfg.Engine.Do(ctx, c); errs[i] != nil && ctx.Err() == nil {
+				r.cfg.Log.Warn("a sweep's command was not done; the next sweep tries again", "error", errs[i])
 			}
 		})
 	}
 	wg.Wait()
+	return errs
 }
 
 func (r *Runner) purge(ctx context.Context) {

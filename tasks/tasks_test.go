@@ -33,10 +33,13 @@ type rig struct {
 
 func newRig(t *testing.T, cfg tasks.Config, handler func(r *rig) tasks.Handler) *rig {
 	t.Helper()
-	r := &rig{store: memory.New(memory.Config{})}
-	if cfg.Source == nil {
-		cfg.Source = r.store
-	}
+	return newRigOn(t, memory.New(memory.Config{}), cfg, handler)
+}
+
+func newRigOn(t *testing.T, s store.Store, cfg tasks.Config, handler func(r *rig) tasks.Handler) *rig {
+	t.Helper()
+	r := &rig{store: s}
+	cfg.Source = s
 	r.runner = tasks.New(cfg)
 	r.engine = engine.New(engine.Config{Store: r.store}, r.runner.Enqueue)
 	r.runner.Bind(r.engine, map[checkout.TaskKind]tasks.Handler{checkout.TaskWebhook: handler(r)})
@@ -223,14 +226,21 @@ func TestSweepsEndHoldsAndOrders(t *testing.T) {
 	})
 }
 
-// inParts is a store that looks through little at once: up to the end of the first
-// order that is due.
-type inParts struct{ store.Store }
+// inParts is a store that looks through three seconds of ends at once, since a time at
+// which there was none.
+type inParts struct {
+	store.Store
+	start time.Time
+}
 
 func (s *inParts) DueOrders(ctx context.Context, since time.Time, limit int) (store.Due, error) {
+	if since.Before(s.start) {
+		since = s.start
+	}
 	due, err := s.Store.DueOrders(ctx, since, limit)
-	if len(due.Orders) > 1 {
-		due.Until, due.More, due.Orders = due.Orders[0].ExpiresAt, true, due.Orders[:1]
+	if end := since.Add(3 * time.Second); end.Before(due.Until) {
+		due.Until, due.More = end, true
+		due.Orders = slices.DeleteFunc(due.Orders, func(o store.DueOrder) bool { return o.ExpiresAt.After(end) })
 	}
 	return due, err
 }
@@ -240,9 +250,7 @@ func (s *inParts) DueOrders(ctx context.Context, since time.Time, limit int) (st
 func TestASweepGoesOnWhereTheStoreStopped(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		parts := &inParts{}
-		r := newRig(t, tasks.Config{Source: parts}, remember)
-		parts.Store = r.store
+		r := newRigOn(t, &inParts{memory.New(memory.Config{}), time.Now()}, tasks.Config{}, remember)
 		r.sell(t, 50)
 		for i := range 50 {
 			_, err := r.engine.Do(t.Context(), saga.PlaceOrder{
@@ -250,12 +258,68 @@ func TestASweepGoesOnWhereTheStoreStopped(t *testing.T) {
 			})
 			require.NoError(t, err)
 		}
-		time.Sleep(10 * time.Minute)
+		time.Sleep(2 * time.Minute)
 		r.runner.Start()
 		time.Sleep(10 * time.Second)
 		levels, err := r.store.Levels(t.Context(), "MUG")
 		require.NoError(t, err)
 		require.Equal(t, int64(50), levels[0].Available)
+		r.close(t)
+	})
+}
+
+// refusing is a store that writes nothing of one order.
+type refusing struct {
+	store.Store
+	order atomic.Value // its id
+}
+
+type refusingTx struct {
+	store.Tx
+	s *refusing
+}
+
+func (s *refusing) Begin(ctx context.Context) (store.Tx, error) {
+	tx, err := s.Store.Begin(ctx)
+	return refusingTx{tx, s}, err
+}
+
+func (t refusingTx) Commit(ctx context.Context, save *store.Save) error {
+	if slices.ContainsFunc(save.Orders, func(o *checkout.Order) bool { return o.ID == t.s.order.Load() }) {
+		return errors.New("this row cannot be written")
+	}
+	return t.Tx.Commit(ctx, save)
+}
+
+// An order that cannot be ended does not keep those behind it from their end, and is
+// tried again.
+func TestAnOrderThatCannotBeEnded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &refusing{Store: memory.New(memory.Config{})}
+		r := newRigOn(t, &inParts{s, time.Now()}, tasks.Config{}, remember)
+		r.sell(t, 50)
+		for i := range 50 {
+			placed, err := r.engine.Do(t.Context(), saga.PlaceOrder{
+				Items: []checkout.Item{{SKU: "MUG", Qty: 1}}, Currency: "INR", HoldTTL: time.Minute + time.Duration(i)*time.Second,
+			})
+			require.NoError(t, err)
+			if i == 2 {
+				s.order.Store(placed.Order.ID)
+			}
+		}
+		available := func() int64 {
+			levels, err := r.store.Levels(t.Context(), "MUG")
+			require.NoError(t, err)
+			return levels[0].Available
+		}
+		time.Sleep(2 * time.Minute)
+		r.runner.Start()
+		time.Sleep(10 * time.Second)
+		require.Equal(t, int64(49), available())
+		s.order.Store(checkout.ID{})
+		time.Sleep(10 * time.Second)
+		require.Equal(t, int64(50), available())
 		r.close(t)
 	})
 }

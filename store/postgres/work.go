@@ -88,6 +88,10 @@ func (s *Store) DueHolds(ctx context.Context, limit int) ([]string, error) {
 // first one after a start begins with the first order that there is.
 const ordersAtOnce = 100_000
 
+// catchUp is how long nobody has looked where it is worth counting what there is to
+// look through. A sweep looks each second.
+const catchUp = 5 * time.Minute
+
 // DueOrders names orders whose open hold ended after since, oldest first.
 func (s *Store) DueOrders(ctx context.Context, since time.Time, limit int) (due store.Due, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
@@ -107,7 +111,7 @@ func (s *Store) DueOrders(ctx context.Context, since time.Time, limit int) (due 
 // lately is not counted: that would cost as much as to look.
 func (s *Store) dueUntil(ctx context.Context, since time.Time) (until time.Time, more bool, err error) {
 	now, err := one(ctx, s, "clock", (*row).time, "now")
-	if err != nil || now.Sub(since) < 2*usualHold {
+	if err != nil || now.Sub(since) < catchUp {
 		return now, false, err
 	}
 	for count := s.ordersAtOnce; ; count *= 4 { // where so many were made at one time
