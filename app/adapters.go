@@ -64,7 +64,7 @@ func (a Adapters) openStore(ctx context.Context, cfg Store, access Access) (stor
 	scheme, path, _ := strings.Cut(cfg.URL, ":")
 	open, ok := a.Stores[scheme]
 	if !ok {
-		return nil, fmt.Errorf("config: store.url %q: there is no store %q; use postgres://…, sqlite:PATH or memory", maskURL(cfg.URL), scheme)
+		return nil, fmt.Errorf("config: store.url %q: there is no store %q; use postgres://…, mysql://…, sqlite:PATH or memory", maskURL(cfg.URL), scheme)
 	}
 	return open(ctx, StoreConfig{URL: cfg.URL, Path: strings.TrimPrefix(path, "//"), MaxConns: cfg.MaxConns, Access: access})
 }

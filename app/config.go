@@ -51,7 +51,8 @@ type Config struct {
 
 // Store says where everything is kept.
 type Store struct {
-	// URL is postgres://…, sqlite:PATH, or memory: for a trial that keeps nothing.
+	// URL is postgres://…, mysql://…, sqlite:PATH, or memory: for a trial that keeps
+	// nothing.
 	URL      string `koanf:"url"`
 	MaxConns int32  `koanf:"max_conns"` // of the database's server; 0: the adapter's default
 }
@@ -133,7 +134,7 @@ func decode(from map[string]any, into any) error {
 
 func (c *Config) check() error {
 	if c.Store.URL == "" {
-		return fmt.Errorf("config: store.url is missing: give postgres://…, sqlite:PATH or memory")
+		return fmt.Errorf("config: store.url is missing: give postgres://…, mysql://…, sqlite:PATH or memory")
 	}
 	if c.HoldTTL < time.Second {
 		return fmt.Errorf("config: hold_ttl is %s; it must be at least 1s", c.HoldTTL)

@@ -3,6 +3,7 @@ package app_test
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,6 +30,7 @@ import (
 	"kassa/sandbox"
 	"kassa/store"
 	"kassa/store/memory"
+	"kassa/store/mysql"
 	"kassa/store/postgres"
 	"kassa/store/sqlite"
 )
@@ -46,6 +49,9 @@ var adapters = app.Adapters{
 		"postgres": func(ctx context.Context, c app.StoreConfig) (store.Store, error) {
 			return postgres.Open(ctx, postgres.Config{URL: c.URL, MaxConns: c.MaxConns})
 		},
+		"mysql": func(ctx context.Context, c app.StoreConfig) (store.Store, error) {
+			return mysql.Open(ctx, mysql.Config{URL: c.URL, MaxConns: c.MaxConns})
+		},
 	},
 	Gateways: map[string]app.GatewayAdapter{"stripe": app.Gateway(stripe.New), "manual": app.Gateway(manual.New)},
 }
@@ -53,9 +59,19 @@ var adapters = app.Adapters{
 // stores are the databases that the end-to-end tests run on.
 func stores(t *testing.T) map[string]string {
 	t.Helper()
-	all := map[string]string{"postgres": postgresURL(t)}
+	all := servers(t)
 	if !raceEnabled || !testing.Short() {
 		all["sqlite"] = sqliteURL(t)
+	}
+	return all
+}
+
+// servers are those of them that several processes can share.
+func servers(t *testing.T) map[string]string {
+	t.Helper()
+	all := map[string]string{"postgres": postgresURL(t)}
+	if url := mysqlURL(t); url != "" {
+		all["mysql"] = url
 	}
 	return all
 }
@@ -94,6 +110,34 @@ func postgresURL(t *testing.T) string {
 }
 
 var schemas atomic.Int64
+
+// mysqlURL makes a database of its own for the test and names it in the URL. It is
+// empty where there is no server.
+func mysqlURL(t *testing.T) string {
+	t.Helper()
+	server := os.Getenv("KASSA_TEST_MYSQL")
+	if server == "" {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("KASSA_TEST_MYSQL is not set: run the tests by make test")
+		}
+		return ""
+	}
+	u, err := url.Parse(server)
+	require.NoError(t, err)
+	admin, err := sql.Open("mysql", fmt.Sprintf("%s@tcp(%s)/", u.User, u.Host))
+	require.NoError(t, err)
+	ctx := context.Background()
+	name := fmt.Sprintf("kassa_test_app_%d_%d", os.Getpid(), schemas.Add(1))
+	_, err = admin.ExecContext(ctx, "create database "+name)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		_, err := admin.ExecContext(ctx, "drop database "+name)
+		require.NoError(t, err)
+		require.NoError(t, admin.Close())
+	})
+	u.Path = "/" + name
+	return u.String()
+}
 
 // gatewayServer is a sandbox on a loopback listener.
 type gatewayServer struct {

@@ -2,10 +2,14 @@ package engine_test
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"math/rand/v2"
+	"net/url"
+	"os"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -14,6 +18,8 @@ import (
 	"kassa/engine"
 	"kassa/money"
 	"kassa/saga"
+	"kassa/store"
+	"kassa/store/mysql"
 	"kassa/store/postgres"
 )
 
@@ -21,12 +27,51 @@ import (
 // steps their batches hold: a deadlock costs everybody a second.
 func TestTwoProcessesDoNotDeadlock(t *testing.T) {
 	t.Parallel()
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		config := postgresSchema(t)
+		twoProcesses(t, "40P01", func(ctx context.Context) (store.Store, error) { return postgres.Open(ctx, config) })
+	})
+	t.Run("mysql", func(t *testing.T) {
+		t.Parallel()
+		config := mysqlDatabase(t)
+		twoProcesses(t, "Error 1213", func(ctx context.Context) (store.Store, error) { return mysql.Open(ctx, config) })
+	})
+}
+
+// mysqlDatabase makes a database on the tests' MySQL and drops it at the end.
+func mysqlDatabase(t *testing.T) mysql.Config {
+	t.Helper()
+	server := os.Getenv("KASSA_TEST_MYSQL")
+	if server == "" && os.Getenv("CI") != "true" {
+		t.Skip("KASSA_TEST_MYSQL names no MySQL or MariaDB: run scripts/services")
+	}
+	require.NotEmpty(t, server, "KASSA_TEST_MYSQL must name a MySQL or MariaDB server")
+	u, err := url.Parse(server)
+	require.NoError(t, err)
+	admin, err := sql.Open("mysql", fmt.Sprintf("%s@tcp(%s)/", u.User, u.Host))
+	require.NoError(t, err)
+	ctx := context.Background()
+	name := fmt.Sprintf("kassa_test_engine_%d", time.Now().UnixNano())
+	_, err = admin.ExecContext(ctx, "create database "+name)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		_, err := admin.ExecContext(ctx, "drop database "+name)
+		require.NoError(t, err)
+		require.NoError(t, admin.Close())
+	})
+	u.Path = "/" + name
+	return mysql.Config{URL: u.String()}
+}
+
+func twoProcesses(t *testing.T, deadlock string, open func(context.Context) (store.Store, error)) {
+	t.Helper()
+	ctx := context.Background()
 	var mu sync.Mutex
 	var troubles []string
-	ctx, config := context.Background(), postgresSchema(t)
 	var engines []*engine.Engine
 	for i := range 2 {
-		s, err := postgres.Open(ctx, config)
+		s, err := open(ctx)
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, s.Close()) })
 		if i == 0 {
@@ -61,7 +106,7 @@ func TestTwoProcessesDoNotDeadlock(t *testing.T) {
 	}
 	wg.Wait()
 	for _, trouble := range troubles {
-		require.NotContains(t, trouble, "40P01")
+		require.NotContains(t, trouble, deadlock)
 	}
 	require.NotEmpty(t, troubles, "the two were to take the rows from each other")
 }

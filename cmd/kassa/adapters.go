@@ -8,6 +8,7 @@ import (
 	"kassa/gateway/stripe"
 	"kassa/store"
 	"kassa/store/memory"
+	"kassa/store/mysql"
 	"kassa/store/postgres"
 	"kassa/store/sqlite"
 )
@@ -19,6 +20,8 @@ var adapters = app.Adapters{
 		"sqlite":     openSQLite,
 		"postgres":   openPostgres,
 		"postgresql": openPostgres,
+		"mysql":      openMySQL,
+		"mariadb":    openMySQL,
 	},
 	Gateways: map[string]app.GatewayAdapter{
 		"stripe": app.Gateway(stripe.New),
@@ -29,6 +32,10 @@ var adapters = app.Adapters{
 func openSQLite(ctx context.Context, c app.StoreConfig) (store.Store, error) {
 	limitMemory(memoryLimit - sqliteMemory)
 	return sqlite.Open(ctx, sqlite.Config{Path: c.Path, ReadOnly: c.Access == app.ReadOnly, Beside: c.Access == app.Administer})
+}
+
+func openMySQL(ctx context.Context, c app.StoreConfig) (store.Store, error) {
+	return mysql.Open(ctx, mysql.Config{URL: c.URL, MaxConns: c.MaxConns})
 }
 
 func openPostgres(ctx context.Context, c app.StoreConfig) (store.Store, error) {
