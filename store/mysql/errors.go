@@ -18,6 +18,7 @@ const (
 	errNoColumn      = 1054
 	errDeadlock      = 1213
 	errInterrupted   = 1317 // KILL QUERY
+	errTwoRows       = 1242 // of a subquery: see check_owner
 	errServerStops   = 1053
 	errKilledMariaDB = 1927
 )
@@ -66,6 +67,8 @@ func mapError(err error) error {
 		return fmt.Errorf("mysql: %w: %w", store.ErrRetry, err)
 	case refused.Number == errDuplicate && slices.Contains(claimable, keyOf(refused)):
 		return fmt.Errorf("mysql: %w: %w", store.ErrRetry, err)
+	case refused.Number == errTwoRows:
+		return fmt.Errorf("mysql: %w", store.ErrOwned)
 	case refused.Number == errNoTable, refused.Number == errNoColumn:
 		return fmt.Errorf("mysql: %w: migrate the database: %w", store.ErrSchema, err)
 	}

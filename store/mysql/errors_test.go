@@ -50,6 +50,7 @@ func TestErrorClasses(t *testing.T) {
 		"absent":              {fmt.Errorf("%w: 1 of 2", errAbsent), nil, store.ErrUnknownCommit},
 		"not migrated":        {refusal(1146, ""), store.ErrSchema, store.ErrUnknownCommit},
 		"column of a schema":  {fmt.Errorf("%w: column 3", store.ErrSchema), store.ErrSchema, store.ErrUnknownCommit},
+		"owner checked":       {refusal(1242, ""), store.ErrOwned, store.ErrUnknownCommit},
 		"owned":               {store.ErrOwned, store.ErrOwned, store.ErrUnknownCommit},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -71,7 +71,8 @@ func (t *tx) Commit(ctx context.Context, save *store.Save) error {
 			return err
 		}
 	}
-	steps := append(t.begin(), t.staged.complete(save)...)
+	steps := append(t.begin(), step{sql: statement("check_owner"), args: []any{idParam(save.Owner)}})
+	steps = append(steps, t.staged.complete(save)...)
 	if err := t.acquire(ctx); err != nil {
 		return err
 	}

@@ -10,6 +10,11 @@ commit;
 -- name: rollback
 rollback;
 
+-- name: check_owner
+-- Fails, by an error that nothing else makes, where the rows are somebody else's: before
+-- this transaction has locked what their owner needs. take_position makes sure.
+select if(c.owner <=> ?, 1, (select c.name union all select c.name)) from counters c where c.name = 'events';
+
 -- name: claiming
 -- Tells what kind of insert is at work: MariaDB does not say whose primary key it is
 -- that a row would double. See claimed.
