@@ -37,6 +37,8 @@ type Store struct {
 	db     *sql.DB
 	config *driver.Config
 	limit  int // bytes of one exchange
+
+	ordersAtOnce int // see ordersAtOnce; fewer in a test
 }
 
 var _ store.Store = (*Store)(nil)
@@ -59,7 +61,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{db: db, config: to, limit: server.maxPacket - packetMargin}
+	s := &Store{db: db, config: to, limit: server.maxPacket - packetMargin, ordersAtOnce: ordersAtOnce}
 	if err := s.Ping(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

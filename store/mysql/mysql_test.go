@@ -3,6 +3,7 @@ package mysql
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
@@ -161,4 +162,42 @@ func TestViews(t *testing.T) {
 	require.Equal(t, []string{"1|SKU-1|Blue kettle|1|49900|0|0|49900|8516", "2|SKU-2|Red kettle|1|50000|100|18|49918"},
 		ask[string](t, s, `select concat_ws('|', line_no, sku, name, qty, unit_price, discount, tax, total, tax_code)
 			from order_items where order_id = ? order by line_no`, inr.ID.String()))
+}
+
+// TestDueOrdersInParts: a look that has far to go stops after so many orders, and the
+// next one goes on from there. None is passed over.
+func TestDueOrdersInParts(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	s.ordersAtOnce = 3
+	save := newSave()
+	var want []checkout.ID
+	for i := range 10 {
+		order := newOrder()
+		order.ID = checkout.NewID(testTime, [10]byte{byte(i)})
+		order.HoldExpiresAt = testTime.Add(time.Duration(i) * time.Minute)
+		if i >= 4 && i < 8 { // at one time, more than are looked through at once
+			order.HoldExpiresAt = testTime.Add(4 * time.Minute)
+		}
+		if i == 2 {
+			order.HoldStatus = checkout.HoldClaimed
+		} else {
+			want = append(want, order.ID)
+		}
+		save.NewOrders = append(save.NewOrders, order)
+	}
+	commit(t, s, save)
+
+	var found []checkout.ID
+	looks := 0
+	for since, more := (time.Time{}), true; more; looks++ {
+		due, err := s.DueOrders(t.Context(), since, 100)
+		require.NoError(t, err)
+		for _, o := range due.Orders {
+			found = append(found, o.ID)
+		}
+		since, more = due.Until, due.More
+	}
+	require.Equal(t, want, found)
+	require.Greater(t, looks, 2)
 }

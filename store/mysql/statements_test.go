@@ -84,7 +84,7 @@ type plan struct{ table, kind, extra string }
 func explain(t *testing.T, s *Store, name, text string) (plans []plan) {
 	t.Helper()
 	text = strings.ReplaceAll(text, "json_table(?", `json_table('["x"]'`)
-	text = strings.ReplaceAll(text, "limit ?", "limit 3")
+	text = strings.NewReplacer("limit ?", "limit 3", "offset ?", "offset 3").Replace(text)
 	text = strings.ReplaceAll(text, "?", "'2026-01-01 00:00:00'")
 	rows, err := s.db.QueryContext(t.Context(), "explain "+text)
 	require.NoError(t, err, "%s: %s", name, text)

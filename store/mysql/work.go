@@ -99,17 +99,32 @@ func (s *Store) DueHolds(ctx context.Context, limit int) ([]string, error) {
 	return query(ctx, s, (*row).text, "due_holds", int64(limit))
 }
 
-// DueOrders names orders whose open hold ended after since, oldest first, and the
-// clock that it was judged by, which is asked before.
-func (s *Store) DueOrders(ctx context.Context, since time.Time, limit int) (due []store.DueOrder, now time.Time, err error) {
+// ordersAtOnce bounds how many orders one look for those that are due walks past: the
+// first one after a start begins with the first order that there is.
+const ordersAtOnce = 100_000
+
+// DueOrders names orders whose open hold ended after since, oldest first.
+func (s *Store) DueOrders(ctx context.Context, since time.Time, limit int) (due store.Due, err error) {
 	err = s.on(ctx, func(ctx context.Context, conn *session) error {
-		if err := conn.query(ctx, step{sql: statement("now"), scan: func(r *row) { now = r.time() }}); err != nil {
-			return err
-		}
-		scan := func(r *row) store.DueOrder { return store.DueOrder{ID: r.id(), ExpiresAt: r.time()} }
-		return conn.query(ctx, gatherInto(&due, scan, "due_orders", timeText(later(since, dawn)), timeText(now), int64(limit)))
+		due, err = dueOrders(ctx, conn, later(since, dawn), limit, s.ordersAtOnce)
+		return err
 	})
-	return due, now, err
+	return due, err
+}
+
+func dueOrders(ctx context.Context, conn *session, since time.Time, limit, atOnce int) (due store.Due, err error) {
+	if err := conn.query(ctx, step{sql: statement("now"), scan: func(r *row) { due.Until = r.time() }}); err != nil {
+		return due, err
+	}
+	now := timeText(due.Until)
+	bound := step{sql: statement("due_bound"), args: []any{timeText(since), now, int64(atOnce)}, scan: func(r *row) {
+		due.Until, due.More = r.time(), true
+	}}
+	if err := conn.query(ctx, bound); err != nil {
+		return due, err
+	}
+	scan := func(r *row) store.DueOrder { return store.DueOrder{ID: r.id(), ExpiresAt: r.time()} }
+	return due, conn.query(ctx, gatherInto(&due.Orders, scan, "due_orders", timeText(since), timeText(due.Until), int64(limit)))
 }
 
 // dawn is the first time that a column can hold.

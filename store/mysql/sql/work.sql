@@ -40,6 +40,14 @@ where expires_at <= utc_timestamp(6)
 order by expires_at, session_id
 limit ?;
 
+-- name: due_bound
+-- The end at which a look for orders that are due has passed so many.
+select hold_expires_at
+from orders force index (orders_hold_expires_at)
+where hold_expires_at > ? and hold_expires_at <= ?
+order by hold_expires_at
+limit 1 offset ?;
+
 -- name: due_orders
 select order_id, hold_expires_at
 from orders force index (orders_hold_expires_at)
