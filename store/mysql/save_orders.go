@@ -97,6 +97,9 @@ func (n *invoiceNumbers) give() {
 // its number an order brings how many come after it.
 func queueInvoices(f *saver) {
 	n := f.numbers
+	if len(n.orders) > 0 {
+		f.add("lock_counters", nil)
+	}
 	for _, series := range slices.Sorted(maps.Keys(n.counts)) {
 		count := n.counts[series]
 		f.add("raise_counter", func(a answer) error {

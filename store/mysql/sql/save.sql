@@ -158,6 +158,11 @@ on duplicate key update order_id = unhex(u.order_id), created_at = u.created_at,
 insert into idempotency_keys (key_id, order_id, created_at, status, request_hash, body)
 select unhex(u.key_id), unhex(u.order_id), u.created_at, u.status, u.request_hash, unhex(u.body) from {answers};
 
+-- name: lock_counters
+-- Who raises other counters has this one first: two who insert the same new counter can
+-- be a deadlock to InnoDB.
+select value from counters where name = 'events' for update;
+
 -- name: raise_counter
 -- The new value is the insert id of the answer, but for a counter that is new.
 insert into counters (name, value) values (?, ?)
