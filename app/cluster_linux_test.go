@@ -40,10 +40,11 @@ func newCluster(t *testing.T) *cluster {
 // emptyCluster finds a place and a port for a server.
 func emptyCluster(t *testing.T) *cluster {
 	t.Helper()
+	bin := postgresPrograms(t)
 	dir, err := os.MkdirTemp("", "kassa-cluster-")
 	require.NoError(t, err)
 	require.NoError(t, os.Chmod(dir, 0o755))
-	c := &cluster{t: t, bin: postgresPrograms(t), data: filepath.Join(dir, "data"), port: freePort(t)}
+	c := &cluster{t: t, bin: bin, data: filepath.Join(dir, "data"), port: freePort(t)}
 	require.NoError(t, os.Mkdir(c.data, 0o700))
 	if uid, gid := serverUser(t); uid >= 0 {
 		require.NoError(t, os.Chown(c.data, uid, gid))

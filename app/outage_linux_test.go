@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 )
 
@@ -40,6 +41,8 @@ func TestFailover(t *testing.T) {
 	primary.kill()
 	standby.promote()
 	n.finish()
+	_, err := pgx.Connect(t.Context(), shopURL(primary))
+	require.Error(t, err, "it was the standby that sold")
 }
 
 func skipOutages(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"kassa/app"
@@ -90,8 +91,8 @@ func (o Options) withDefaults() (Options, Scenario, error) {
 // check refuses what makes no sense.
 func (o Options) check(s Scenario) error {
 	for _, n := range []float64{float64(o.Concurrency), float64(o.Duration), float64(o.Warmup), o.Rate, float64(o.SKUs), float64(o.Rounds), float64(o.Grow), float64(o.Expiring)} {
-		if n < 0 {
-			return errors.New("a number of a benchmark must not be negative")
+		if n < 0 || math.IsNaN(n) {
+			return errors.New("a number of a benchmark must be one, and not be negative")
 		}
 	}
 	switch {

@@ -7,6 +7,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"math"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -335,6 +336,7 @@ func TestOptionsThatMakeNoSense(t *testing.T) {
 	}{
 		{"scenario", func(o *Options) { o.Scenario = "holiday" }, "lifecycle, hot,"},
 		{"negative", func(o *Options) { o.Duration = -1 }, "negative"},
+		{"no number", func(o *Options) { o.Rate = math.NaN() }, "number"},
 		{"only over HTTP", func(o *Options) { o.InProcess, o.Scenario = true, "browse" }, "only over HTTP"},
 		{"comparison", func(o *Options) { o.Compare = "apples" }, "textbook or calm"},
 		{"comparison of browse", func(o *Options) { o.Compare, o.Scenario = Textbook, "mixed" }, "does not know"},
