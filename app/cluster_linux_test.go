@@ -3,7 +3,6 @@ package app_test
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -89,14 +88,6 @@ func serverUser(t *testing.T) (uid, gid int) {
 	gid, err = strconv.Atoi(who.Gid)
 	require.NoError(t, err)
 	return uid, gid
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer func() { require.NoError(t, listener.Close()) }()
-	return listener.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // of TCP
 }
 
 func (c *cluster) command(program string, args ...string) *exec.Cmd {

@@ -82,10 +82,7 @@ func (p *process) kill() {
 
 func newProcess(t *testing.T, binary, storeURL string, g *gatewayServer) *process {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	listen := listener.Addr().String()
-	require.NoError(t, listener.Close())
+	listen := fmt.Sprintf("127.0.0.1:%d", freePort(t))
 	dir := t.TempDir()
 	log, err := os.Create(filepath.Join(dir, "log"))
 	require.NoError(t, err)
@@ -197,7 +194,13 @@ func crash(t *testing.T, binary, storeURL string, kills int) {
 	p.kill()
 
 	// A last start finishes what is open.
-	last := reopen(t, cfg, s)
+	requireKept(t, runShop(t, cfg, g), b)
+}
+
+// requireKept waits until no saga is open, and proves that all that the buyers were
+// promised is there.
+func requireKept(t *testing.T, last *shop, all ...*buyers) {
+	t.Helper()
 	eventually(t, 3*time.Minute, "that no saga is stuck", func() bool {
 		for _, o := range last.orders() {
 			if !atRest(o) {
@@ -206,9 +209,19 @@ func crash(t *testing.T, binary, storeURL string, kills int) {
 		}
 		return true
 	})
-	requirePromises(t, last, b)
+	for _, b := range all {
+		requirePromises(t, last, b)
+	}
 	last.requireSameLedger()
 	last.requireClean()
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, listener.Close()) }()
+	return listener.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // of TCP
 }
 
 // stock fills a new store and closes it again, because a SQLite file has one
@@ -222,12 +235,6 @@ func stock(t *testing.T, cfg app.Config, g *gatewayServer) *shop {
 	})
 	s.t = t
 	return s
-}
-
-func reopen(t *testing.T, cfg app.Config, before *shop) *shop {
-	t.Helper()
-	last := runShop(t, cfg, before.gateway)
-	return last
 }
 
 func requirePromises(t *testing.T, s *shop, b *buyers) {

@@ -101,20 +101,7 @@ func (n *nodes) finish() {
 	for _, p := range n.processes {
 		p.kill()
 	}
-	last := runShop(n.t, config(n.url, n.shop.gateway), n.shop.gateway)
-	eventually(n.t, 3*time.Minute, "that no saga is stuck", func() bool {
-		for _, o := range last.orders() {
-			if !atRest(o) {
-				return false
-			}
-		}
-		return true
-	})
-	for _, b := range n.buyers {
-		requirePromises(n.t, last, b)
-	}
-	last.requireSameLedger()
-	last.requireClean()
+	requireKept(n.t, runShop(n.t, config(n.url, n.shop.gateway), n.shop.gateway), n.buyers...)
 	for _, b := range n.buyers {
 		n.t.Logf("%s: at most %s without an order", b.s.url, b.gap.Round(10*time.Millisecond))
 		require.Positive(n.t, b.gap)

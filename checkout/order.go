@@ -105,6 +105,14 @@ func (o *Order) Live() bool {
 	return o.Status != OrderExpired && o.Status != OrderCancelled
 }
 
+// LiveCart is the cart that the order keeps from having another order, or zero.
+func (o *Order) LiveCart() ID {
+	if !o.Live() {
+		return ID{}
+	}
+	return o.CartID
+}
+
 // AsPlaced is the order as its checkout made it, whatever has become of it since.
 // The order must have its details.
 func (o *Order) AsPlaced() *Order {

@@ -40,7 +40,7 @@ func (t *tables) addOrder(o *checkout.Order, invoices map[checkout.ID]int64) err
 }
 
 func (t *tables) changeOrder(old, o *checkout.Order, invoices map[checkout.ID]int64) error {
-	if cart := liveCart(old); !cart.IsZero() {
+	if cart := old.LiveCart(); !cart.IsZero() {
 		drop(t, t.liveOrder, cart)
 	}
 	return t.putOrder(o, old.Details, invoices)
@@ -65,16 +65,8 @@ func (t *tables) putOrder(o *checkout.Order, details *checkout.OrderDetails, inv
 	return nil
 }
 
-// liveCart is the cart that the order keeps from having another order.
-func liveCart(o *checkout.Order) checkout.ID {
-	if !o.Live() {
-		return checkout.ID{}
-	}
-	return o.CartID
-}
-
 func (t *tables) putLiveOrder(o *checkout.Order) error {
-	cart := liveCart(o)
+	cart := o.LiveCart()
 	if cart.IsZero() {
 		return nil
 	}

@@ -139,7 +139,7 @@ func (l *loader) answers(keys []checkout.KeyID, into map[checkout.KeyID]*checkou
 	stored := make([]checkout.ID, len(keys))
 	named := make(map[checkout.ID]checkout.KeyID, len(keys))
 	for i, key := range keys {
-		stored[i] = storedKey(key)
+		stored[i] = key.Hash()
 		named[stored[i]] = key
 	}
 	l.add("load_answers", idKeys(stored), func(r *row) {

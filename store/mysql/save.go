@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"kassa/checkout"
 	"kassa/store"
 )
 
@@ -125,12 +124,4 @@ func finds(name string, rows int) func(answer) error {
 		}
 		return nil
 	}
-}
-
-// liveCart is the cart that the order keeps from having another order.
-func liveCart(o *checkout.Order) checkout.ID {
-	if !o.Live() {
-		return checkout.ID{}
-	}
-	return o.CartID
 }

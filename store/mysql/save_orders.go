@@ -35,7 +35,7 @@ func writeOrder(r *record, o *checkout.Order) {
 // writeOrderState writes what changes.
 func writeOrderState(r *record, o *checkout.Order, invoice int64) {
 	r.id(o.ID)
-	r.id(liveCart(o))
+	r.id(o.LiveCart())
 	r.time(o.UpdatedAt)
 	r.time(o.ConfirmedAt)
 	r.time(o.ClosingSince)

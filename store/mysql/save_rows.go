@@ -1,8 +1,6 @@
 package mysql
 
 import (
-	"crypto/sha256"
-
 	"kassa/checkout"
 )
 
@@ -88,18 +86,10 @@ func writeWebhookState(r *record, w *checkout.WebhookRecord) {
 }
 
 func writeAnswer(r *record, a checkout.IdempotencyRecord) {
-	r.id(storedKey(a.KeyID))
+	r.id(a.KeyID.Hash())
 	r.id(a.Answer.Order)
 	r.time(a.CreatedAt)
 	r.int(int64(a.Answer.Status))
 	r.text(a.RequestHash)
 	r.bytes(a.Answer.Body)
-}
-
-// storedKey is what an idempotency key is stored by. It keeps the length of what
-// clients send out of the index. Two keys with one storedKey are not to be found:
-// that takes 2⁶⁴ tries.
-func storedKey(key checkout.KeyID) checkout.ID {
-	sum := sha256.Sum256([]byte(key.Scope + "\x00" + key.Key))
-	return checkout.ID(sum[:16])
 }

@@ -99,7 +99,7 @@ func loadAnswers(batch *pgx.Batch, sql string, keys []checkout.KeyID, into map[c
 	named := make(map[checkout.ID]checkout.KeyID, len(keys))
 	for i, key := range keys {
 		into[key] = nil
-		stored[i] = storedKey(key)
+		stored[i] = key.Hash()
 		named[stored[i]] = key
 	}
 	batch.Queue(sql, uuidKeys(stored)...).Query(each(func(r *row) {

@@ -60,11 +60,11 @@ func writeOrderFixed(r *record, o *checkout.Order, answer *checkout.IdempotencyR
 	}
 	r.id(o.ID)
 	r.id(o.CartID)
-	r.id(liveCart(o))
+	r.id(o.LiveCart())
 	if answer.KeyID == (checkout.KeyID{}) {
 		r.null()
 	} else {
-		r.id(storedKey(answer.KeyID))
+		r.id(answer.KeyID.Hash())
 	}
 	r.time(o.CreatedAt)
 	r.int(o.Total.Minor)
@@ -94,11 +94,3 @@ func writeOrderState(r *record, o *checkout.Order, invoice int64) {
 }
 
 func orderID(o *checkout.Order) checkout.ID { return o.ID }
-
-// liveCart is the cart that the order keeps from having another order.
-func liveCart(o *checkout.Order) checkout.ID {
-	if !o.Live() {
-		return checkout.ID{}
-	}
-	return o.CartID
-}

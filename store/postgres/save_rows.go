@@ -1,8 +1,6 @@
 package postgres
 
 import (
-	"crypto/sha256"
-
 	"kassa/checkout"
 )
 
@@ -107,21 +105,10 @@ func writeRefund(r *record, f *checkout.Refund) {
 }
 
 func writeAnswer(r *record, a checkout.IdempotencyRecord) {
-	r.id(storedKey(a.KeyID))
+	r.id(a.KeyID.Hash())
 	r.id(a.Answer.Order)
 	r.time(a.CreatedAt)
 	r.int(int64(a.Answer.Status))
 	r.hash(a.RequestHash)
 	r.blob(a.Answer.Body)
-}
-
-// storedKey is what an idempotency key is stored by. It keeps the length of what
-// clients send out of the index. Two keys with one storedKey are not to be found:
-// that takes 2⁶⁴ tries.
-func storedKey(key checkout.KeyID) checkout.ID {
-	var buffer [256]byte
-	text := append(buffer[:0], key.Scope...)
-	text = append(append(text, 0), key.Key...)
-	sum := sha256.Sum256(text)
-	return checkout.ID(sum[:16])
 }

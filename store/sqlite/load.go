@@ -95,7 +95,7 @@ func loadStock(ctx context.Context, c *connection, skus []string, state *saga.St
 // the hash of its key.
 func loadAnswers(ctx context.Context, c *connection, keys []checkout.KeyID, state *saga.State) error {
 	for _, key := range keys {
-		rows, err := gather(ctx, c, "idempotency_keys.by_key", [][]byte{keyHash(key)}, (*statement).blob, scanAnswer)
+		rows, err := gather(ctx, c, "idempotency_keys.by_key", []checkout.ID{key.Hash()}, (*statement).id, scanAnswer)
 		if err != nil {
 			return err
 		}

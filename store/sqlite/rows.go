@@ -1,8 +1,6 @@
 package sqlite
 
 import (
-	"crypto/sha256"
-
 	"kassa/checkout"
 	"kassa/money"
 	"kassa/store"
@@ -170,15 +168,8 @@ func scanWebhook(r *row) *checkout.WebhookRecord {
 	return w
 }
 
-// keyHash names an idempotency key in 16 bytes: as many as keep two keys from
-// ever meeting, and half of what the key itself takes.
-func keyHash(key checkout.KeyID) []byte {
-	sum := sha256.Sum256([]byte(key.Scope + "\x00" + key.Key))
-	return sum[:16]
-}
-
 func bindAnswer(s *statement, r checkout.IdempotencyRecord) {
-	s.blob(keyHash(r.KeyID))
+	s.id(r.KeyID.Hash())
 	s.text(r.RequestHash)
 	s.int(int64(r.Answer.Status))
 	s.id(r.Answer.Order)
