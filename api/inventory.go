@@ -82,7 +82,7 @@ func (s *server) lock(ctx context.Context, in *lockInput) (answer[lockBody], err
 		command.TTL = time.Duration(in.Body.TTLSeconds) * time.Second
 	}
 	if command.SessionID == "" {
-		command.SessionID = newSession()
+		command.SessionID, command.Fresh = newSession(), true
 	}
 	settle, err := s.countLock(ctx, command)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"kassa/gateway"
+	"kassa/hold"
 	"kassa/payments"
 	"kassa/store"
 )
@@ -15,8 +16,12 @@ import (
 // Adapters is what a process can be configured to use. cmd/kassa has the list.
 type Adapters struct {
 	Stores   map[string]StoreAdapter // by the scheme of store.url
+	Gates    map[string]GateAdapter  // by the scheme of gate.url
 	Gateways map[string]GatewayAdapter
 }
+
+// GateAdapter opens an admission gate. name is the database's own.
+type GateAdapter func(url, name string) (hold.Gate, error)
 
 // StoreAdapter opens a store.
 type StoreAdapter func(ctx context.Context, cfg StoreConfig) (store.Store, error)

@@ -20,6 +20,7 @@ import (
 	"kassa/checkout"
 	"kassa/engine"
 	"kassa/gateway"
+	"kassa/hold"
 	"kassa/money"
 	"kassa/payments"
 	"kassa/store"
@@ -32,6 +33,7 @@ type App struct {
 	URL      string // where the API is reached on this machine
 	Engine   *engine.Engine
 	Store    store.Store
+	Gate     hold.Gate // nil: none is configured
 	Payments *payments.Payments
 
 	log    *slog.Logger
@@ -60,6 +62,9 @@ func Run(ctx context.Context, cfg Config, adapters Adapters, log *slog.Logger, s
 	}
 	accounts, err := adapters.accounts(cfg)
 	if err != nil {
+		return nil, err
+	}
+	if a.Gate, err = OpenGate(ctx, cfg, adapters, s); err != nil {
 		return nil, err
 	}
 	metrics := telemetry.NewMetrics(func() int { return a.Engine.Waiting() })
@@ -115,6 +120,7 @@ func (a *App) startEngine(accounts []payments.Account, metrics *telemetry.Metric
 	})
 	a.Engine = engine.New(engine.Config{
 		Store: a.Store, Log: a.log,
+		Gate: a.Gate, OnAsk: metrics.GateAsked, OnDrift: metrics.GateDrifted,
 		Batch: batch.Config{
 			OnCommit:  metrics.Committed,
 			OnTrouble: func(class batch.Class, _ error) { metrics.Trouble(class.String()) },
@@ -226,6 +232,9 @@ func (a *App) Close(ctx context.Context) error {
 	}
 	if a.Engine != nil {
 		errs = append(errs, a.Engine.Close(ctx))
+	}
+	if a.Gate != nil {
+		a.Gate.Close()
 	}
 	errs = append(errs, a.Store.Close())
 	return errors.Join(errs...)

@@ -37,6 +37,7 @@ type Config struct {
 	// and {order_token} are filled in. By default the page of this process.
 	CheckoutURL string `koanf:"checkout_url"`
 	Store       Store  `koanf:"store"`
+	Gate        Gate   `koanf:"gate"`
 	// Gateways by account name. The key kind says which adapter; the other keys
 	// are the adapter's own.
 	Gateways map[string]map[string]any `koanf:"gateways"`
@@ -55,6 +56,12 @@ type Store struct {
 	// nothing.
 	URL      string `koanf:"url"`
 	MaxConns int32  `koanf:"max_conns"` // of the database's server; 0: the adapter's default
+}
+
+// Gate says which admission gate to ask before stock is held.
+type Gate struct {
+	// URL is redis://… or rediss://… with TLS; "" for none.
+	URL string `koanf:"url"`
 }
 
 // LockLimits caps the units that a buyer may hold without an order; 0: no cap.
@@ -177,6 +184,7 @@ func (c Config) Masked() map[string]any {
 		"listen": c.Listen, "public_url": maskURL(c.PublicURL), "checkout_url": maskPage(c.CheckoutURL),
 		"trusted_proxies": c.TrustedProxies,
 		"store":           map[string]any{"url": maskURL(c.Store.URL), "max_conns": c.Store.MaxConns},
+		"gate":            map[string]any{"url": maskURL(c.Gate.URL)},
 		"gateways":        gateways, "gateway_order": c.accountOrder(),
 		"currency": c.Currency, "warehouses": c.Warehouses, "hold_ttl": c.HoldTTL.String(),
 		"lock_limits": map[string]any{"units_per_session": c.LockLimits.UnitsPerSession, "units_per_ip": c.LockLimits.UnitsPerIP},
@@ -218,7 +226,7 @@ func maskPage(page string) string {
 // the same database and gateways. It holds secrets, so it is the owner's alone.
 func (c Config) write(path string) error {
 	text, err := yaml.Parser().Marshal(map[string]any{
-		"listen": c.Listen, "store": map[string]any{"url": c.Store.URL}, "gateways": c.Gateways,
+		"listen": c.Listen, "store": map[string]any{"url": c.Store.URL}, "gate": map[string]any{"url": c.Gate.URL}, "gateways": c.Gateways,
 	})
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)

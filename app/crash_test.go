@@ -15,7 +15,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"kassa/app"
 	"kassa/checkout"
 )
 
@@ -80,8 +79,9 @@ func (p *process) kill() {
 	_ = p.cmd.Wait() // "signal: killed"
 }
 
-func newProcess(t *testing.T, binary, storeURL string, g *gatewayServer) *process {
+func newProcess(t *testing.T, binary, place string, g *gatewayServer) *process {
 	t.Helper()
+	storeURL, gateURL, _ := strings.Cut(place, gateMark)
 	listen := fmt.Sprintf("127.0.0.1:%d", freePort(t))
 	dir := t.TempDir()
 	log, err := os.Create(filepath.Join(dir, "log"))
@@ -91,10 +91,11 @@ func newProcess(t *testing.T, binary, storeURL string, g *gatewayServer) *proces
 listen: %q
 public_url: http://shop.test
 store: {url: %q}
+gate: {url: %q}
 log: {level: warn, format: text}
 gateways:
   stripe: {secret_key: sk_test_sandbox, webhook_secrets: [%s], base_url: %q}
-`, listen, storeURL, webhookSecret, g.URL)
+`, listen, storeURL, gateURL, webhookSecret, g.URL)
 	require.NoError(t, os.WriteFile(p.config, []byte(text), 0o600))
 	t.Cleanup(func() {
 		if p.cmd != nil {
@@ -169,12 +170,12 @@ func (b *buyers) buyOne(name string) {
 	}
 }
 
-func crash(t *testing.T, binary, storeURL string, kills int) {
+func crash(t *testing.T, binary, place string, kills int) {
 	t.Helper()
 	g := startSandbox(t)
-	cfg := config(storeURL, g)
-	p := newProcess(t, binary, storeURL, g)
-	s := stock(t, cfg, g) // migrates and fills the store, then leaves it
+	cfg := config(place, g)
+	p := newProcess(t, binary, place, g)
+	s := stock(t, place, g) // migrates and fills the store, then leaves it
 	s.url = "http://" + p.listen
 	g.SetWebhook(s.url+"/webhooks/stripe", webhookSecret)
 
@@ -226,11 +227,11 @@ func freePort(t *testing.T) int {
 
 // stock fills a new store and closes it again, because a SQLite file has one
 // serving process.
-func stock(t *testing.T, cfg app.Config, g *gatewayServer) *shop {
+func stock(t *testing.T, place string, g *gatewayServer) *shop {
 	t.Helper()
 	s := &shop{}
 	t.Run("stock", func(t *testing.T) {
-		s = openShop(t, cfg.Store.URL, g)
+		s = openShop(t, place, g)
 		s.sell("MUG", "499.50", 1_000_000)
 	})
 	s.t = t

@@ -8,23 +8,29 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
+
+	"kassa/hold/redis/redistest"
 )
 
-// TestOutages: three processes on one PostgreSQL under load, of which one after the
-// other is killed for good and started again, while the server crashes twice.
+// TestOutages: three processes on one PostgreSQL and one Redis under load. One process
+// after the other is killed for good and started again, PostgreSQL crashes twice, and
+// Redis is emptied, hangs, is killed and comes back empty.
 func TestOutages(t *testing.T) {
 	t.Parallel()
 	skipOutages(t)
-	server := newCluster(t)
-	n := startNodes(t, 3, shopURL(server))
+	server, gate := newCluster(t), redistest.Start(t)
+	n := startNodes(t, 3, behind(shopURL(server), gate.URL))
+	outages := []func(){
+		func() { gate.Flush(t) },
+		func() { gate.Kill(); server.crash(); gate.Restart(t) },
+		func() { gate.Pause(t); pause(); server.crash(); gate.Resume(t) },
+	}
 	for i, p := range n.processes {
 		pause()
 		p.kill()
 		p.start()
-		if i > 0 {
-			pause()
-			server.crash()
-		}
+		pause()
+		outages[i]()
 	}
 	n.finish()
 }
@@ -58,22 +64,22 @@ func pause() { time.Sleep(time.Duration(300+rand.IntN(1000)) * time.Millisecond)
 type nodes struct {
 	t         *testing.T
 	shop      *shop
-	url       string
+	place     string // its database and gate
 	processes []*process
 	buyers    []*buyers
 	stop      func() // ends the buyers and waits for them
 }
 
-func startNodes(t *testing.T, count int, url string) *nodes {
+func startNodes(t *testing.T, count int, place string) *nodes {
 	t.Helper()
 	g := startSandbox(t)
-	n := &nodes{t: t, url: url, shop: stock(t, config(url, g), g)}
+	n := &nodes{t: t, place: place, shop: stock(t, place, g)}
 	binary := buildBinary(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
 	n.stop = cancel
 	for range count {
-		p := newProcess(t, binary, url, g)
+		p := newProcess(t, binary, place, g)
 		p.start()
 		s := *n.shop
 		s.url = "http://" + p.listen
@@ -101,7 +107,7 @@ func (n *nodes) finish() {
 	for _, p := range n.processes {
 		p.kill()
 	}
-	requireKept(n.t, runShop(n.t, config(n.url, n.shop.gateway), n.shop.gateway), n.buyers...)
+	requireKept(n.t, runShop(n.t, config(n.place, n.shop.gateway), n.shop.gateway), n.buyers...)
 	for _, b := range n.buyers {
 		n.t.Logf("%s: at most %s without an order", b.s.url, b.gap.Round(10*time.Millisecond))
 		require.Positive(n.t, b.gap)

@@ -27,6 +27,9 @@ import (
 	"kassa/checkout"
 	"kassa/gateway/manual"
 	"kassa/gateway/stripe"
+	"kassa/hold"
+	"kassa/hold/redis"
+	"kassa/hold/redis/redistest"
 	"kassa/sandbox"
 	"kassa/store"
 	"kassa/store/memory"
@@ -53,10 +56,13 @@ var adapters = app.Adapters{
 			return mysql.Open(ctx, mysql.Config{URL: c.URL, MaxConns: c.MaxConns})
 		},
 	},
+	Gates: map[string]app.GateAdapter{"redis": func(url, name string) (hold.Gate, error) {
+		return redis.Open(redis.Config{URL: url, Name: name})
+	}},
 	Gateways: map[string]app.GatewayAdapter{"stripe": app.Gateway(stripe.New), "manual": app.Gateway(manual.New)},
 }
 
-// stores are the databases that the end-to-end tests run on.
+// stores are the databases that the end-to-end tests run on, by name: see behind.
 func stores(t *testing.T) map[string]string {
 	t.Helper()
 	all := servers(t)
@@ -69,12 +75,17 @@ func stores(t *testing.T) map[string]string {
 // servers are those of them that several processes can share.
 func servers(t *testing.T) map[string]string {
 	t.Helper()
-	all := map[string]string{"postgres": postgresURL(t)}
+	all := map[string]string{"postgres": postgresURL(t), "postgres behind redis": behind(postgresURL(t), redistest.Start(t).URL)}
 	if url := mysqlURL(t); url != "" {
 		all["mysql"] = url
 	}
 	return all
 }
+
+const gateMark = " behind "
+
+// behind names a database with an admission gate before it.
+func behind(storeURL, gateURL string) string { return storeURL + gateMark + gateURL }
 
 func sqliteURL(t *testing.T) string {
 	t.Helper()
@@ -159,8 +170,10 @@ func startSandbox(t *testing.T) *gatewayServer {
 	return &gatewayServer{Sandbox: s, URL: server.URL}
 }
 
-func config(storeURL string, g *gatewayServer) app.Config {
+func config(place string, g *gatewayServer) app.Config {
+	storeURL, gateURL, _ := strings.Cut(place, gateMark)
 	cfg := app.DefaultConfig()
+	cfg.Gate.URL = gateURL
 	cfg.Listen = "127.0.0.1:0"
 	cfg.PublicURL = "http://shop.test"
 	cfg.Store.URL = storeURL
@@ -186,11 +199,11 @@ type shop struct {
 }
 
 // openShop migrates, starts and keys a shop on a store.
-func openShop(t *testing.T, storeURL string, g *gatewayServer) *shop {
+func openShop(t *testing.T, place string, g *gatewayServer) *shop {
 	t.Helper()
-	cfg := config(storeURL, g)
+	cfg := config(place, g)
 	ctx := t.Context()
-	if !strings.HasPrefix(storeURL, "memory") {
+	if !strings.HasPrefix(place, "memory") {
 		_, _, err := app.Migrate(ctx, cfg, adapters)
 		require.NoError(t, err)
 	}
@@ -334,7 +347,11 @@ func (s *shop) requireClean() {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), bound)
 	defer cancel()
-	report, err := audit.Run(ctx, s.Store, audit.Options{})
+	var options audit.Options
+	if s.Gate != nil {
+		options.Gate = app.CompareGate(s.Gate, s.Store)
+	}
+	report, err := audit.Run(ctx, s.Store, options)
 	require.NoError(s.t, err)
 	var text bytes.Buffer
 	require.NoError(s.t, report.WriteText(&text))

@@ -67,6 +67,9 @@ type Options struct {
 	// false where it knows of none. It is asked for each payment that has ended,
 	// one after the other, so it is meant for a sandbox or a small shop.
 	Gateway func(ctx context.Context, o *checkout.Order, p *checkout.Payment) (captured, refunded money.Money, found bool, err error)
+	// Gate compares the admission gate with the database: how many SKUs there are, and
+	// of those that differ what is wrong. Nil: there is no gate.
+	Gate func(ctx context.Context) (skus int, drift map[string]string, err error)
 
 	chunk int // rows read in one snapshot
 	span  int // levels whose sums are opened in one snapshot

@@ -49,7 +49,7 @@ func TestABusyShopIsClean(t *testing.T) {
 		report, err := Run(t.Context(), s.rows, options)
 		require.NoError(t, err)
 		require.True(t, report.Clean(), written(report))
-		require.Len(t, report.Findings, len(Laws())-1, "all but the gateway's")
+		require.Len(t, report.Findings, len(Laws())-2, "all but the gateway's and the gate's")
 		for _, f := range report.Findings {
 			require.Positive(t, f.Checked, "%s was checked on nothing", f.Law)
 		}
@@ -240,4 +240,20 @@ func TestManyMissingInvoices(t *testing.T) {
 	invoices := finding(t, report, onceInvoice)
 	require.EqualValues(t, 1_000_000_000_000, invoices.Broken)
 	require.Equal(t, "2026-27/20", invoices.IDs[maxIDs-1])
+}
+
+func TestGate(t *testing.T) {
+	t.Parallel()
+	s := busyShop(t)
+	compared := func(drift map[string]string) Options {
+		return Options{Gate: func(context.Context) (int, map[string]string, error) { return 2, drift, nil }}
+	}
+	report, err := Run(t.Context(), s.rows, compared(nil))
+	require.NoError(t, err)
+	require.True(t, report.Clean(), written(report))
+	require.EqualValues(t, 2, finding(t, report, stockGate).Checked)
+	requireOnly(t, stockGate, "MUG", s.rows, compared(map[string]string{"MUG": "the gate has 3 units and the database 2"}))
+	away := errors.New("the gate is away")
+	_, err = Run(t.Context(), s.rows, Options{Gate: func(context.Context) (int, map[string]string, error) { return 0, nil, away }})
+	require.ErrorIs(t, err, away)
 }

@@ -33,7 +33,7 @@ func newAuditor(source Source, options Options) *auditor {
 // must be told from the log.
 func (a *auditor) run(ctx context.Context) error {
 	steps := []func(context.Context) error{
-		a.open, a.checkOrders, a.checkLog, a.checkLevels, a.checkHolds, a.checkTasks, a.checkWebhooks, a.checkCarts,
+		a.open, a.checkOrders, a.checkLog, a.checkLevels, a.checkHolds, a.checkTasks, a.checkWebhooks, a.checkCarts, a.checkGate,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {

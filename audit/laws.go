@@ -22,6 +22,7 @@ type rule struct {
 
 // The laws that are judged across rows.
 const (
+	stockGate     = "stock.gate"
 	onceCart      = "once.cart"
 	onceCharge    = "once.charge"
 	onceInvoice   = "once.invoice"
@@ -40,6 +41,7 @@ var rules = []rule{
 	{Law: Law{"stock.deducted", "levels", "deducted and restocked = what orders have claimed and given back"}, account: deductedByOrders},
 	{Law: Law{"stock.hold", "orders", "an order that waits holds its stock, a paid one has claimed it, an ended one holds none"}, order: holdFitsStatus},
 	{Law: Law{"stock.lines", "orders", "an order's allocations are exactly the units of its lines"}, order: linesAllocated},
+	{Law: Law{stockGate, "products", "the admission gate says of each product what the database has for sale"}, needs: func(o Options) bool { return o.Gate != nil }},
 
 	{Law: Law{"money.quote", "orders", "an order's lines, discounts, shipping and taxes add up to its amount"}, order: quoteAddsUp},
 	{Law: Law{"money.secured", "orders", "a confirmed order has exactly its amount secured by one payment"}, order: secured},

@@ -100,6 +100,22 @@ func (a *auditor) checkHolds(ctx context.Context) error {
 	})
 }
 
+// checkGate has the admission gate compared, where there is one.
+func (a *auditor) checkGate(ctx context.Context) error {
+	if a.options.Gate == nil {
+		return nil
+	}
+	skus, drift, err := a.options.Gate(ctx)
+	if err != nil {
+		return fmt.Errorf("compare the admission gate: %w", err)
+	}
+	a.findings[stockGate].Checked = int64(skus)
+	for _, sku := range slices.Sorted(maps.Keys(drift)) {
+		a.broken(stockGate, sku, drift[sku])
+	}
+	return nil
+}
+
 // name is an id that is text already.
 type name string
 

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strings"
 	"time"
 
 	"kassa/app"
@@ -32,9 +33,11 @@ type Options struct {
 	Rounds      int           // 1 by default, 5 where something is compared
 	Grow        int           // go on until this many orders are in the tables; 0: no
 	Expiring    int           // holds that end in each second beside the scenario
-	Profile     string        // file for the CPU profile of the server; "": none
+	Profile     string        // file for the CPU profile of the (first) server; "": none
+	Processes   int           // on one database, among which the buyers are shared out; 1 by default
+	Gate        string        // redis://… of an admission gate; "": none
 
-	Compare             string // Textbook, Calm, or "" for nothing
+	Compare             string // Textbook, Calm, Ungated, or "" for nothing
 	BaselineConcurrency int    // of the textbook; 0: the better of 16 and 64
 
 	Target *Target // a server that runs already, instead of one of our own
@@ -51,6 +54,7 @@ type Options struct {
 const (
 	Textbook = "textbook" // the same by the textbook's shop
 	Calm     = "calm"     // the same without the expiring holds
+	Ungated  = "ungated"  // the same without the gate
 )
 
 func (o Options) withDefaults() (Options, Scenario, error) {
@@ -73,6 +77,9 @@ func (o Options) withDefaults() (Options, Scenario, error) {
 	if o.Duration == 0 {
 		o.Duration = 15 * time.Second
 	}
+	if o.Processes == 0 {
+		o.Processes = 1
+	}
 	if o.Rounds == 0 {
 		o.Rounds = 1
 		if o.Compare != "" {
@@ -90,21 +97,31 @@ func (o Options) withDefaults() (Options, Scenario, error) {
 
 // check refuses what makes no sense.
 func (o Options) check(s Scenario) error {
-	for _, n := range []float64{float64(o.Concurrency), float64(o.Duration), float64(o.Warmup), o.Rate, float64(o.SKUs), float64(o.Rounds), float64(o.Grow), float64(o.Expiring)} {
+	for _, n := range []float64{float64(o.Concurrency), float64(o.Duration), float64(o.Warmup), o.Rate, float64(o.SKUs), float64(o.Rounds), float64(o.Processes), float64(o.Grow), float64(o.Expiring)} {
 		if n < 0 || math.IsNaN(n) {
 			return errors.New("a number of a benchmark must be one, and not be negative")
 		}
 	}
-	switch {
-	case o.InProcess && s.local == nil:
+	if o.InProcess && s.local == nil {
 		return fmt.Errorf("scenario %s runs only over HTTP", s.Name)
-	case o.Target != nil && (o.InProcess || o.Compare != "" || o.Expiring > 0 || o.Profile != ""):
-		return errors.New("a server that runs already is driven over HTTP and as it is: without a comparison, expiring holds or a profile")
 	}
-	if err := o.checkLoad(s); err != nil {
-		return err
+	for _, check := range []func(Scenario) error{o.checkPlace, o.checkLoad, o.checkComparison} {
+		if err := check(s); err != nil {
+			return err
+		}
 	}
-	return o.checkComparison(s)
+	return nil
+}
+
+// checkPlace looks at what serves.
+func (o Options) checkPlace(Scenario) error {
+	switch {
+	case o.Target != nil && (o.InProcess || o.Compare != "" || o.Expiring > 0 || o.Profile != "" || o.Processes > 1 || o.Gate != ""):
+		return errors.New("a server that runs already is driven over HTTP and as it is: without a comparison, expiring holds, a profile, a gate or others beside it")
+	case strings.HasPrefix(o.Store, "sqlite:") && (o.Processes > 1 || o.Gate != ""):
+		return errors.New("a SQLite file has one process, and no gate before it")
+	}
+	return nil
 }
 
 func (o Options) checkLoad(s Scenario) error {
@@ -128,6 +145,11 @@ func (o Options) checkComparison(s Scenario) error {
 			return errors.New("a comparison with calm needs expiring holds; say how many")
 		}
 		return nil
+	case Ungated:
+		if o.Gate == "" {
+			return errors.New("a comparison with ungated needs a gate; say which")
+		}
+		return nil
 	case Textbook:
 		switch {
 		case !s.textbook:
@@ -137,7 +159,7 @@ func (o Options) checkComparison(s Scenario) error {
 		}
 		return nil
 	}
-	return fmt.Errorf("there is nothing named %q to compare with; use %s or %s", o.Compare, Textbook, Calm)
+	return fmt.Errorf("there is nothing named %q to compare with; use %s, %s or %s", o.Compare, Textbook, Calm, Ungated)
 }
 
 // Run measures, and leaves nothing behind. Its result is whole only where the
@@ -169,12 +191,14 @@ func Run(ctx context.Context, options Options) (res Result, err error) {
 // subjects are what is measured: the first is Kassa, a second is what it is
 // compared with.
 func (o *Options) subjects(s Scenario) []func(context.Context) (*subject, error) {
-	kassa := func(ctx context.Context) (*subject, error) { return o.openKassa(ctx, s) }
+	kassa := func(ctx context.Context) (*subject, error) { return o.openKassa(ctx, s, o.Gate) }
 	switch {
 	case o.Target != nil:
 		return []func(context.Context) (*subject, error){func(ctx context.Context) (*subject, error) { return o.openTarget(ctx, s) }}
 	case o.Compare == Textbook:
 		return []func(context.Context) (*subject, error){kassa, func(ctx context.Context) (*subject, error) { return o.openTextbook(ctx, s) }}
+	case o.Compare == Ungated:
+		return []func(context.Context) (*subject, error){kassa, func(ctx context.Context) (*subject, error) { return o.openKassa(ctx, s, "") }}
 	case o.Compare == Calm:
 		return []func(context.Context) (*subject, error){kassa, kassa}
 	}

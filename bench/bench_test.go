@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"path/filepath"
@@ -18,6 +19,7 @@ import (
 
 	"kassa/app"
 	"kassa/checkout"
+	"kassa/hold/redis/redistest"
 )
 
 // promised are the fields that whoever reads the JSON can rely on.
@@ -153,6 +155,30 @@ func requirePage(t *testing.T, res *Result) {
 	require.Positive(t, count["path"])
 	require.Positive(t, count["rect"])
 	require.Equal(t, 1, count["h1"])
+}
+
+// Two processes on one database, behind a gate and without it.
+func TestProcessesBehindAGate(t *testing.T) {
+	t.Parallel()
+	gate := redistest.Start(t)
+	for _, inside := range []bool{false, true} {
+		for _, scenario := range []string{"soldout", "hot"} {
+			t.Run(fmt.Sprintf("%s in process %t", scenario, inside), func(t *testing.T) {
+				t.Parallel()
+				o := quick(t, postgresURL(t), scenario)
+				o.InProcess, o.Processes, o.Gate, o.Compare, o.Rounds = inside, 2, gate.URL, Ungated, 1
+				res, err := Run(t.Context(), o)
+				require.NoError(t, err)
+				require.True(t, res.OK(), "%v %v %s %s", res.ErrorTexts, res.Baseline.ErrorTexts, res.Audit, res.Baseline.Audit)
+				require.True(t, res.Gate)
+				require.False(t, res.Baseline.Gate)
+				require.Equal(t, Ungated, res.Baseline.Subject)
+				require.Equal(t, 2, res.Processes)
+				require.Equal(t, 2, res.Baseline.Processes)
+				requirePage(t, &res)
+			})
+		}
+	}
 }
 
 func TestExpiringHolds(t *testing.T) {
@@ -338,9 +364,11 @@ func TestOptionsThatMakeNoSense(t *testing.T) {
 		{"negative", func(o *Options) { o.Duration = -1 }, "negative"},
 		{"no number", func(o *Options) { o.Rate = math.NaN() }, "number"},
 		{"only over HTTP", func(o *Options) { o.InProcess, o.Scenario = true, "browse" }, "only over HTTP"},
-		{"comparison", func(o *Options) { o.Compare = "apples" }, "textbook or calm"},
+		{"comparison", func(o *Options) { o.Compare = "apples" }, "textbook, calm or ungated"},
 		{"comparison of browse", func(o *Options) { o.Compare, o.Scenario = Textbook, "mixed" }, "does not know"},
 		{"calm beside nothing", func(o *Options) { o.Compare = Calm }, "say how many"},
+		{"ungated beside nothing", func(o *Options) { o.Compare = Ungated }, "say which"},
+		{"processes on a file", func(o *Options) { o.Processes = 2 }, "one process"},
 		{"growing rounds", func(o *Options) { o.Grow, o.Rounds = 1000, 2 }, "one round"},
 		{"growing holds", func(o *Options) { o.Grow, o.Scenario = 1000, "hot" }, "makes orders"},
 		{"profile of a target", func(o *Options) { o.Target, o.Profile = &Target{}, "x" }, "as it is"},

@@ -297,8 +297,12 @@ func (b *buyer) lock(product int) (refused bool, err error) {
 
 // alsoSold adds to an audit whether a product that sold out was sold as often as it
 // was there.
-func (f *front) alsoSold(s Scenario, found string) string {
-	if sold := f.sold.Load(); s.goods.stock < plenty && sold != s.goods.stock {
+func alsoSold(fronts []*front, s Scenario, found string) string {
+	var sold int64
+	for _, f := range fronts {
+		sold += f.sold.Load()
+	}
+	if s.goods.stock < plenty && sold != s.goods.stock {
 		return orClean([]string{fmt.Sprintf("%d units were locked of %d that were there", sold, s.goods.stock)})
 	}
 	return found

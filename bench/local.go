@@ -13,6 +13,7 @@ import (
 
 	"kassa/checkout"
 	"kassa/engine"
+	"kassa/hold"
 	"kassa/money"
 	"kassa/saga"
 	"kassa/store"
@@ -30,11 +31,11 @@ type local struct {
 	run    leases
 }
 
-func newLocal(s store.Store, on goods) *local {
+func newLocal(s store.Store, gate hold.Gate, on goods) *local {
 	l := &local{store: s, goods: on}
 	l.run.init()
 	l.runner = tasks.New(tasks.Config{Source: s, Log: silent})
-	l.engine = engine.New(engine.Config{Store: s, Log: silent}, l.run.put)
+	l.engine = engine.New(engine.Config{Store: s, Gate: gate, Log: silent}, l.run.put)
 	l.reader = l.engine.Reader()
 	l.runner.Bind(l.engine, nil)
 	l.runner.Start()
@@ -102,9 +103,29 @@ func localHot(l *local) func(int) op {
 		c := l.caller(worker)
 		return func(p *probe) (bool, error) {
 			_, err := l.engine.Do(context.Background(), saga.HoldStock{
-				SessionID: c.key(), Items: []checkout.Item{{SKU: sku(0), Qty: 1}}, TTL: holdTTL,
+				SessionID: c.key(), Items: []checkout.Item{{SKU: sku(0), Qty: 1}}, TTL: holdTTL, Fresh: true,
 			})
 			if err != nil {
+				return false, err
+			}
+			p.step(0, p.begun)
+			return true, nil
+		}
+	}
+}
+
+// localSoldout counts refusals, as over HTTP.
+func localSoldout(l *local) func(int) op {
+	return func(worker int) op {
+		c := l.caller(worker)
+		return func(p *probe) (bool, error) {
+			_, err := l.engine.Do(context.Background(), saga.HoldStock{
+				SessionID: c.key(), Items: []checkout.Item{{SKU: sku(0), Qty: 1}}, TTL: holdTTL, Fresh: true,
+			})
+			if err == nil {
+				return false, nil
+			}
+			if checkout.CodeOf(err) != checkout.CodeOutOfStock {
 				return false, err
 			}
 			p.step(0, p.begun)

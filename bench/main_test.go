@@ -18,6 +18,8 @@ import (
 
 	"kassa/app"
 	"kassa/gateway/stripe"
+	"kassa/hold"
+	"kassa/hold/redis"
 	"kassa/store"
 	"kassa/store/postgres"
 	"kassa/store/sqlite"
@@ -71,6 +73,9 @@ var adapters = app.Adapters{
 			return postgres.Open(ctx, postgres.Config{URL: c.URL, MaxConns: c.MaxConns})
 		},
 	},
+	Gates: map[string]app.GateAdapter{"redis": func(url, name string) (hold.Gate, error) {
+		return redis.Open(redis.Config{URL: url, Name: name})
+	}},
 	Gateways: map[string]app.GatewayAdapter{"stripe": app.Gateway(stripe.New)},
 }
 

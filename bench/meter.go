@@ -34,11 +34,11 @@ type walSample struct {
 
 // meter reads samples of one server's process and of its database.
 type meter struct {
-	server int       // process id; 0: this process
-	admin  *pgx.Conn // of PostgreSQL; nil for others
-	local  bool      // the database's processes are on this machine
-	remote bool      // the server is not a process of ours
-	schema string    // of our tables
+	servers []int     // process ids; none: this process
+	admin   *pgx.Conn // of PostgreSQL; nil for others
+	local   bool      // the database's processes are on this machine
+	remote  bool      // the server is not a process of ours
+	schema  string    // of our tables
 }
 
 func (m *meter) sample(ctx context.Context) (sample, error) {
@@ -47,10 +47,10 @@ func (m *meter) sample(ctx context.Context) (sample, error) {
 	switch {
 	case m.remote:
 		s.generator = own
-	case m.server == 0:
+	case len(m.servers) == 0:
 		s.server = own
 	default:
-		s.server, s.generator = cpuOf(m.server), own
+		s.server, s.generator = cpuOfAll(m.servers), own
 	}
 	if m.local {
 		s.database = cpuOfPostgres()
@@ -93,6 +93,19 @@ func cpuOf(pid int) *time.Duration {
 	}
 	used := stat.own
 	return &used
+}
+
+// cpuOfAll is that of several processes, nil where one cannot be read.
+func cpuOfAll(pids []int) *time.Duration {
+	var sum time.Duration
+	for _, pid := range pids {
+		used := cpuOf(pid)
+		if used == nil {
+			return nil
+		}
+		sum += *used
+	}
+	return &sum
 }
 
 // procStat is what /proc tells of a process.
@@ -155,35 +168,45 @@ func cpuOfPostgres() *time.Duration {
 	return &used
 }
 
-// resetPeak forgets the server's largest memory, so that what is read later is of
-// the time since. Where that cannot be, it is of the process's whole life.
+// resetPeak forgets the servers' largest memory, so that what is read later is of
+// the time since. Where that cannot be, it is of the processes' whole life.
 func (m *meter) resetPeak() {
-	if !m.remote {
-		_ = os.WriteFile("/proc/"+procName(m.server)+"/clear_refs", []byte("5"), 0)
+	for _, name := range m.names() {
+		_ = os.WriteFile("/proc/"+name+"/clear_refs", []byte("5"), 0)
 	}
 }
 
-// peakMiB is the server's largest resident memory in MiB, 0 where it cannot be
+// peakMiB is the largest resident memory of a server in MiB, 0 where it cannot be
 // read.
-func (m *meter) peakMiB() float64 {
-	text, err := os.ReadFile("/proc/" + procName(m.server) + "/status")
-	if err != nil || m.remote {
-		return 0
+func (m *meter) peakMiB() (most float64) {
+	for _, name := range m.names() {
+		text, err := os.ReadFile("/proc/" + name + "/status") //nolint:gosec // of a server of ours
+		if err != nil {
+			return 0
+		}
+		_, rest, _ := strings.Cut(string(text), "VmHWM:")
+		fields := strings.Fields(rest)
+		if len(fields) == 0 {
+			return 0
+		}
+		kib, _ := strconv.ParseFloat(fields[0], 64)
+		most = max(most, kib/1024)
 	}
-	_, rest, _ := strings.Cut(string(text), "VmHWM:")
-	fields := strings.Fields(rest)
-	if len(fields) == 0 {
-		return 0
-	}
-	kib, _ := strconv.ParseFloat(fields[0], 64)
-	return kib / 1024
+	return most
 }
 
-func procName(pid int) string {
-	if pid == 0 {
-		return "self"
+// names are those of the servers' processes in /proc.
+func (m *meter) names() (names []string) {
+	switch {
+	case m.remote:
+		return nil
+	case len(m.servers) == 0:
+		return []string{"self"}
 	}
-	return strconv.Itoa(pid)
+	for _, pid := range m.servers {
+		names = append(names, strconv.Itoa(pid))
+	}
+	return names
 }
 
 // isLocal tells whether a database's URL names this machine.

@@ -103,6 +103,13 @@ type row struct{ Name, Text string }
 // extras are the rows that not every result has.
 func (res *Result) extras() []row {
 	var rows []row
+	if res.Processes > 1 || res.Gate {
+		text := fmt.Sprintf("%d on one database", res.Processes)
+		if res.Gate {
+			text += ", behind an admission gate"
+		}
+		rows = append(rows, row{"processes", text})
+	}
 	if res.RSSMiB > 0 {
 		rows = append(rows, row{"memory", fmt.Sprintf("%.0f MiB resident at most", res.RSSMiB)})
 	}

@@ -11,7 +11,9 @@ type Result struct {
 	Scenario    string          `json:"scenario"`
 	Store       string          `json:"store"`   // postgres, sqlite, or a target's address
 	Mode        string          `json:"mode"`    // http or in-process
-	Subject     string          `json:"subject"` // kassa or textbook
+	Subject     string          `json:"subject"` // kassa, textbook or ungated
+	Processes   int             `json:"processes"`
+	Gate        bool            `json:"gate"`
 	Concurrency int             `json:"concurrency"`
 	RatePerS    float64         `json:"rate_per_s,omitempty"` // of an open loop
 	BehindS     float64         `json:"behind_s,omitempty"`   // how late its worst operation began
@@ -25,7 +27,7 @@ type Result struct {
 	Steps       map[string]Step `json:"steps"`
 	CPU         CPU             `json:"cpu"`           // cores used, of the machine's
 	CPUMicros   CPU             `json:"cpu_us_per_op"` // microseconds for each operation
-	RSSMiB      float64         `json:"rss_mib"`       // the server's largest; in process, this process's
+	RSSMiB      float64         `json:"rss_mib"`       // the largest of a server; in process, this process's
 	WALBytes    *float64        `json:"wal_bytes_per_checkout"`
 	WALPages    *int64          `json:"wal_full_page_images,omitempty"`
 	Audit       string          `json:"audit"` // clean, or what is broken

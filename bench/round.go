@@ -187,6 +187,7 @@ func (m *measurement) run(ctx context.Context, warmup, duration time.Duration) (
 func (m *measurement) result(warmup time.Duration) Result {
 	res := Result{
 		Scenario: m.s.Name, Store: m.u.kind(), Mode: overHTTP, Subject: m.u.name, Concurrency: m.u.workers,
+		Processes: max(m.u.processes, 1), Gate: m.u.gated,
 		RatePerS: m.rate, WarmupS: warmup.Seconds(), RSSMiB: round(m.rss),
 	}
 	if m.o.InProcess {

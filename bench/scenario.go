@@ -52,7 +52,7 @@ var scenarios = []Scenario{
 	{
 		Name: "soldout", About: "holds of one product of which there are 1,000 units; what counts is refusals after they have gone",
 		steps: []string{"lock"}, goods: goods{skus: 1, stock: 1000},
-		http: soldout, textbook: true,
+		http: soldout, local: localSoldout, textbook: true,
 	},
 }
 

@@ -73,10 +73,11 @@ func environment(own map[string]string) []string {
 
 // serveEnv configures a Kassa as in production, without caps on what one address
 // may lock: here all buyers have the same.
-func serveEnv(g *ground, address, gatewayURL string) map[string]string {
+func serveEnv(g *ground, address, gatewayURL, gateURL string) map[string]string {
 	return map[string]string{
 		"KASSA_LISTEN":     address,
 		"KASSA_STORE__URL": g.url,
+		"KASSA_GATE__URL":  gateURL,
 		"KASSA_LOG__LEVEL": logLevel,
 
 		"KASSA_LOCK_LIMITS__UNITS_PER_SESSION": "0",

@@ -14,8 +14,12 @@ import (
 
 // subject is what is measured, ready for its rounds.
 type subject struct {
-	name    string // kassa or textbook
-	ground  *ground
+	name   string // kassa, textbook or ungated
+	ground *ground
+
+	processes int  // 0: one
+	gated     bool // behind an admission gate
+
 	meter   meter
 	workers int
 	work    func(worker int) op
@@ -59,38 +63,62 @@ func (o *Options) say(format string, args ...any) {
 	_, _ = fmt.Fprintf(o.Progress, format+"\n", args...)
 }
 
-// openKassa opens Kassa on a ground of its own: its engine in this process, or a
-// server.
-func (o *Options) openKassa(ctx context.Context, s Scenario) (*subject, error) {
+// openKassa opens Kassa on a ground of its own: its engines in this process, or
+// servers.
+func (o *Options) openKassa(ctx context.Context, s Scenario, gateURL string) (*subject, error) {
 	u, err := o.newSubject(ctx, "kassa")
 	if err != nil {
 		return nil, err
 	}
+	u.processes, u.gated = o.Processes, gateURL != ""
+	if !u.gated && o.Compare == Ungated {
+		u.name = Ungated
+	}
 	if o.InProcess {
-		return u, o.openEngine(ctx, s, u)
+		return u, o.openEngines(ctx, s, u, gateURL)
 	}
 	key, err := o.prepare(ctx, s, u.ground)
 	if err != nil {
 		return u, err
 	}
-	return u, o.openServer(ctx, s, u, key)
+	return u, o.openServers(ctx, s, u, key, gateURL)
 }
 
-func (o *Options) openEngine(ctx context.Context, s Scenario, u *subject) error {
-	db, err := o.openStore(ctx, u.ground, app.Serve)
-	if err != nil {
-		return err
+// openEngines opens as many engines as there are to be processes, each with its own
+// connections.
+func (o *Options) openEngines(ctx context.Context, s Scenario, u *subject, gateURL string) error {
+	var works []func(worker int) op
+	for n := range o.Processes {
+		db, err := o.openStore(ctx, u.ground, app.Serve)
+		if err != nil {
+			return err
+		}
+		u.onClose(db.Close)
+		if n == 0 {
+			if err := stocked(ctx, db, s.goods); err != nil {
+				return err
+			}
+			u.audit = func(ctx context.Context) (string, error) { return auditOf(ctx, db) }
+		}
+		gate, err := app.OpenGate(ctx, app.Config{Store: app.Store{URL: u.ground.url}, Gate: app.Gate{URL: gateURL}}, o.Adapters, db)
+		if err != nil {
+			return err
+		}
+		if gate != nil {
+			u.onClose(func() error { gate.Close(); return nil })
+		}
+		l := newLocal(db, gate, s.goods)
+		u.onClose(func() error { return l.close(context.Background()) })
+		works = append(works, s.local(l))
+		u.expire = l
 	}
-	u.onClose(db.Close)
-	if err := stocked(ctx, db, s.goods); err != nil {
-		return err
-	}
-	l := newLocal(db, s.goods)
-	u.onClose(func() error { return l.close(context.Background()) })
-	u.work = s.local(l)
-	u.audit = func(ctx context.Context) (string, error) { return auditOf(ctx, db) }
-	u.expire = l
+	u.share(works)
 	return nil
+}
+
+// share gives the workers to the processes by turns.
+func (u *subject) share(works []func(worker int) op) {
+	u.work = func(worker int) op { return works[worker%len(works)](worker) }
 }
 
 // prepare fills the database before its server starts, and makes a storefront's
@@ -108,28 +136,22 @@ func (o *Options) prepare(ctx context.Context, s Scenario, g *ground) (key strin
 	return key, err
 }
 
-func (o *Options) openServer(ctx context.Context, s Scenario, u *subject, key string) error {
-	gate, err := startGateway(ctx, "127.0.0.1:0", webhookSecret)
+func (o *Options) openServers(ctx context.Context, s Scenario, u *subject, key, gateURL string) error {
+	player, err := startGateway(ctx, "127.0.0.1:0", webhookSecret)
 	if err != nil {
 		return err
 	}
-	u.onClose(gate.close)
-	address, err := freeAddress(ctx)
-	if err != nil {
-		return err
-	}
-	args := []string{"serve"}
-	if o.Profile != "" {
-		if u.pprof, err = freeAddress(ctx); err != nil {
+	u.onClose(player.close)
+	var fronts []*front
+	for range o.Processes {
+		f, err := o.openServer(ctx, s, u, player, key, gateURL)
+		if err != nil {
 			return err
 		}
-		args = append(args, "--pprof", u.pprof)
+		fronts = append(fronts, f)
 	}
-	f, err := o.startFront(ctx, s, u, gate, key, args, serveEnv(u.ground, address, gate.URL), address)
-	if err != nil {
-		return err
-	}
-	u.expire = f
+	u.drive(s, fronts...)
+	u.expire = fronts[0]
 	u.audit = func(ctx context.Context) (_ string, err error) {
 		db, err := o.openStore(ctx, u.ground, app.ReadOnly)
 		if err != nil {
@@ -137,19 +159,44 @@ func (o *Options) openServer(ctx context.Context, s Scenario, u *subject, key st
 		}
 		defer func() { err = errors.Join(err, db.Close()) }()
 		found, err := auditOf(ctx, db)
-		return f.alsoSold(s, found), err
+		return alsoSold(fronts, s, found), err
 	}
 	return nil
 }
 
-// startFront starts a server and makes the workers that drive it.
+// openServer starts one server. The first has its profiles open, where they are wanted.
+func (o *Options) openServer(ctx context.Context, s Scenario, u *subject, player *gateway, key, gateURL string) (*front, error) {
+	address, err := freeAddress(ctx)
+	if err != nil {
+		return nil, err
+	}
+	args := []string{"serve"}
+	if o.Profile != "" && u.pprof == "" {
+		if u.pprof, err = freeAddress(ctx); err != nil {
+			return nil, err
+		}
+		args = append(args, "--pprof", u.pprof)
+	}
+	return o.startFront(ctx, s, u, player, key, args, serveEnv(u.ground, address, player.URL, gateURL), address)
+}
+
+// drive has the workers be buyers, by turns at each server.
+func (u *subject) drive(s Scenario, fronts ...*front) {
+	var works []func(worker int) op
+	for _, f := range fronts {
+		works = append(works, func(worker int) op { return s.http(f.buyer(worker)) })
+	}
+	u.share(works)
+}
+
+// startFront starts a server.
 func (o *Options) startFront(ctx context.Context, s Scenario, u *subject, gate *gateway, key string, args []string, env map[string]string, address string) (*front, error) {
 	server, err := start(ctx, o.Binary, args, env, address)
 	if err != nil {
 		return nil, err
 	}
 	u.onClose(server.stop)
-	u.meter.server = server.pid()
+	u.meter.servers = append(u.meter.servers, server.pid())
 	return o.newFront(server.url, key, s, u, gate)
 }
 
@@ -160,7 +207,6 @@ func (o *Options) newFront(address, key string, s Scenario, u *subject, gate *ga
 	}
 	f := newFront(at.Host, "Bearer "+key, gate, s.goods)
 	u.onClose(func() error { f.client.CloseIdleConnections(); return nil })
-	u.work = func(worker int) op { return s.http(f.buyer(worker)) }
 	return f, nil
 }
 

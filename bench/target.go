@@ -45,6 +45,7 @@ func (o *Options) openTarget(ctx context.Context, s Scenario) (*subject, error) 
 			return u, err
 		}
 	}
+	u.drive(s, f)
 	u.audit = func(ctx context.Context) (string, error) { return o.auditTarget(ctx) }
 	return u, nil
 }

@@ -119,10 +119,11 @@ func (o *Options) openTextbookServer(ctx context.Context, s Scenario, u *subject
 	if err != nil {
 		return err
 	}
+	u.drive(s, f)
 	inner := u.audit
 	u.audit = func(ctx context.Context) (string, error) {
 		found, err := inner(ctx)
-		return f.alsoSold(s, found), err
+		return alsoSold([]*front{f}, s, found), err
 	}
 	return nil
 }

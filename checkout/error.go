@@ -67,6 +67,11 @@ func Invalid(field, format string, args ...any) *Error {
 	return &Error{Code: CodeInvalid, Detail: field + ": " + reason, Fields: []FieldError{{field, reason}}}
 }
 
+// OutOfStock makes the error of items of which there are too few.
+func OutOfStock(short []Shortage) *Error {
+	return &Error{Code: CodeOutOfStock, Detail: "there is not enough stock; nothing was held", Items: short}
+}
+
 // CodeOf finds the code of an error; CodeInternal where it has none.
 func CodeOf(err error) Code {
 	var e *Error

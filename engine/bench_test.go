@@ -92,7 +92,7 @@ func newPostgresEngine(b *testing.B, s store.Store) *engine.Engine {
 
 var session atomic.Int64
 
-func hold(e *engine.Engine) error {
+func holdOne(e *engine.Engine) error {
 	_, err := e.Do(context.Background(), saga.HoldStock{
 		SessionID: fmt.Sprintf("session-%016d", session.Add(1)),
 		Items:     []checkout.Item{{SKU: "MUG", Qty: 1}}, TTL: 15 * time.Minute,
@@ -138,13 +138,13 @@ func BenchmarkPostgresIdleHold(b *testing.B) {
 		return float64(time.Since(start).Microseconds())
 	}
 	for range 50 {
-		timed(func() error { return hold(e) })
+		timed(func() error { return holdOne(e) })
 		timed(func() error { return textbookHold(pool) })
 	}
 	for b.Loop() {
 		var ours, theirs, ratios []float64
 		for range 200 {
-			o, t := timed(func() error { return hold(e) }), timed(func() error { return textbookHold(pool) })
+			o, t := timed(func() error { return holdOne(e) }), timed(func() error { return textbookHold(pool) })
 			ours, theirs, ratios = append(ours, o), append(theirs, t), append(ratios, o/t)
 		}
 		b.ReportMetric(median(ours), "hold_µs")

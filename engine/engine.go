@@ -16,15 +16,19 @@ import (
 
 	"kassa/batch"
 	"kassa/checkout"
+	"kassa/hold"
 	"kassa/saga"
 	"kassa/store"
 )
 
 // Config configures an engine.
 type Config struct {
-	Store store.Store
-	Batch batch.Config
-	Log   *slog.Logger
+	Store   store.Store
+	Batch   batch.Config
+	Log     *slog.Logger
+	Gate    hold.Gate            // asked before stock is held; nil: none
+	OnAsk   func(outcome string) // told how each of its asks ended
+	OnDrift func(units int64)    // told now and then how far it is from the database
 }
 
 // Engine decides commands in batches on one store.
@@ -37,6 +41,7 @@ type Engine struct {
 	late     *late
 	owned    shared // whether the rows are this engine's
 	doubt    *doubt // of who commits alone
+	gate     *gate
 
 	// What follows belongs to the lane's goroutine.
 	ids    idSource // of what commands make, by the database's clock
@@ -77,12 +82,15 @@ type Reply struct {
 	run     []checkout.Task // leased to this process by the commit
 	touched []*checkout.Order
 	reign   int64 // in which it was decided
+	left    *left // of its batch; nil without a gate
+	ended   *hold.Admission
 }
 
 // call is a submission on its way through the lane.
 type call struct {
 	Submission
-	supposed bool // a key that it claims is taken for new, which nobody has looked up
+	supposed  bool            // a key that it claims is taken for new, which nobody has looked up
+	admission *hold.Admission // the gate keeps units for it; nil: it does not
 }
 
 // New makes an engine and starts its lane. Tasks that a commit leases to this
@@ -94,6 +102,7 @@ func New(cfg Config, onTasks func([]checkout.Task)) *Engine {
 	e := &Engine{store: cfg.Store, log: cfg.Log, onTasks: onTasks, clock: clock{store: cfg.Store}, recent: newRecent(), late: newLate()}
 	e.owner.store, e.owner.id = cfg.Store, e.names.next(time.Now())
 	e.owned.ask = e.owner.still
+	e.gate = newGate(cfg)
 	e.lane = batch.New(e.watched(cfg.Batch), batch.Committer[checkout.ID, *call, Reply](e))
 	return e
 }
@@ -113,8 +122,15 @@ func (e *Engine) watched(cfg batch.Config) batch.Config {
 // Submit decides a command and returns when its effect is durable. A refusal is a
 // *checkout.Error. A caller who leaves does not cancel the command.
 func (e *Engine) Submit(ctx context.Context, s Submission) (Reply, error) {
-	reply, err := e.lane.Submit(ctx, &call{Submission: s})
+	c := &call{Submission: s}
+	if err := e.gate.admit(ctx, c); err != nil {
+		return Reply{}, err
+	}
+	reply, err := e.lane.Submit(ctx, c)
 	if err != nil {
+		if ctx.Err() == nil { // else it may still be decided
+			e.gate.abandon(c)
+		}
 		return Reply{}, asRefusal(err)
 	}
 	return reply, nil
@@ -130,7 +146,10 @@ func (e *Engine) Do(ctx context.Context, c saga.Command) (saga.Result, error) {
 func (e *Engine) Waiting() int { return e.lane.Waiting() }
 
 // Close takes no more commands and answers those that wait.
-func (e *Engine) Close(ctx context.Context) error { return e.lane.Close(ctx) }
+func (e *Engine) Close(ctx context.Context) error {
+	defer e.gate.close()
+	return e.lane.Close(ctx)
+}
 
 // asRefusal turns what passes by itself into "overloaded": the caller tries
 // again, and an idempotency key makes that safe.
@@ -202,6 +221,7 @@ func (e *Engine) write(ctx context.Context, tx store.Tx, save *store.Save, outco
 // who wait for its orders.
 func (e *Engine) Committed(outcomes []batch.Outcome[Reply]) {
 	e.late.committed(outcomes)
+	e.gate.committed(outcomes)
 	for i := range outcomes {
 		if run := outcomes[i].Result.run; len(run) > 0 {
 			e.onTasks(run)
@@ -234,9 +254,12 @@ func (e *Engine) Commit(ctx context.Context, id checkout.ID, calls []*call) ([]b
 		outcomes[i] = e.decide(set, c)
 	}
 	save := set.save(id)
+	left := e.gate.tell(set, outcomes)
 	if save == nil {
+		left.at(set.state.Position)
 		return outcomes, nil
 	}
+	left.at(set.state.Position + 1) // or later: nobody else has changed these rows meanwhile
 	save.Owner = e.owner.name()
 	for i := range outcomes {
 		set.final(&outcomes[i].Result)
@@ -299,7 +322,8 @@ func needs(state *saga.State, c *call) saga.Keys {
 }
 
 // decide applies one command to the working set. A refusal leaves no trace.
-func (e *Engine) decide(set *workset, c *call) batch.Outcome[Reply] {
+func (e *Engine) decide(set *workset, c *call) (out batch.Outcome[Reply]) {
+	defer func() { out.Result.ended = c.admission }()
 	keys := needs(set.state, c)
 	if !set.state.Has(&keys) {
 		return batch.Outcome[Reply]{Deferred: true}

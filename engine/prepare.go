@@ -19,6 +19,7 @@ type prepared struct {
 	save     *store.Save // nil: nothing changed
 	outcomes []batch.Outcome[Reply]
 	numbered map[checkout.ID]bool // orders whose row the commit gives an invoice number
+	left     *left                // nil without a gate
 	ended    atomic.Bool
 }
 
@@ -29,10 +30,15 @@ func (p *prepared) Outcomes() []batch.Outcome[Reply] { return p.outcomes }
 func (p *prepared) Commit(ctx context.Context) (err error) {
 	defer func() { p.ended.Store(!errors.Is(err, store.ErrUnknownCommit)) }() // else its numbers are still to be learnt
 	if p.save == nil {
-		return p.engine.owner.check(ctx)
+		err = p.engine.owner.check(ctx)
+	} else {
+		defer p.engine.rollback(p.tx)
+		err = p.engine.write(ctx, p.tx, p.save, p.outcomes)
 	}
-	defer p.engine.rollback(p.tx)
-	return p.engine.write(ctx, p.tx, p.save, p.outcomes)
+	if err == nil { // else it is decided again, or its position is not known
+		p.left.at(p.engine.owner.position.Load())
+	}
+	return err
 }
 
 // stage readies the commit, while the batch before is still in the air.
@@ -95,6 +101,7 @@ func (e *Engine) workset(calls int) *workset {
 
 func (e *Engine) prepared(set *workset, id checkout.ID, outcomes []batch.Outcome[Reply]) *prepared {
 	p := &prepared{engine: e, save: set.save(id), outcomes: outcomes}
+	p.left = e.gate.tell(set, outcomes)
 	if p.save == nil {
 		return p
 	}

@@ -23,6 +23,7 @@ type workset struct {
 	products  map[string]*checkout.Product
 	webhooks  map[checkout.WebhookKey]*checkout.WebhookRecord
 	levels    map[checkout.StockKey]bool // touched; true: it was there
+	rose      bool                       // units were put back on sale
 
 	tasks       map[checkout.ID]checkout.Task
 	drops       map[checkout.ID]saga.TaskDrop
@@ -66,7 +67,7 @@ func (w *workset) renew() {
 	clear(w.levels)
 	clear(w.tasks)
 	clear(w.drops)
-	w.adjustments, w.answers, w.events = nil, nil, nil
+	w.adjustments, w.answers, w.events, w.rose = nil, nil, nil, false
 }
 
 // replace puts a row into the state and remembers what was loaded in its place.
@@ -131,6 +132,7 @@ func (w *workset) setLevel(l checkout.Level) {
 	if _, touched := w.levels[l.Key()]; !touched {
 		w.levels[l.Key()] = found
 	}
+	w.rose = w.rose || !found || l.Available > levels[i].Available
 	if found {
 		levels[i] = l
 		return

@@ -125,7 +125,7 @@ func (d *draft) hold(items []checkout.Item) ([]checkout.Allocation, error) {
 		all = append(all, parts...)
 	}
 	if len(short) > 0 {
-		return nil, &checkout.Error{Code: checkout.CodeOutOfStock, Detail: "there is not enough stock; nothing was held", Items: short}
+		return nil, checkout.OutOfStock(short)
 	}
 	return all, d.moveAll(all, inventory.Hold)
 }

@@ -15,6 +15,9 @@ type HoldStock struct {
 	SessionID string
 	Items     []checkout.Item // sorted, each SKU once
 	TTL       time.Duration
+	// Fresh says that SessionID was made for this command, so that nobody holds
+	// anything by it.
+	Fresh bool
 }
 
 func (c HoldStock) needs(s *State) Keys {
@@ -29,6 +32,14 @@ func (c HoldStock) needs(s *State) Keys {
 }
 
 func (c HoldStock) claims() Keys { return Keys{Sessions: []string{c.SessionID}} }
+
+func (c HoldStock) wish() Wish {
+	wish := Wish{Items: checkout.SumItems(c.Items), SessionID: c.SessionID}
+	if c.Fresh {
+		wish.SessionID = ""
+	}
+	return wish
+}
 
 func (c HoldStock) decide(d *draft) (Result, error) {
 	old := d.state.Holds[c.SessionID]

@@ -46,6 +46,10 @@ func (c PlaceOrder) needs(s *State) Keys {
 	return k
 }
 
+func (c PlaceOrder) wish() Wish {
+	return Wish{Items: checkout.SumItems(c.Items), CartID: c.CartID, SessionID: c.SessionID}
+}
+
 func (c PlaceOrder) decide(d *draft) (Result, error) {
 	items, currency := checkout.SumItems(c.Items), c.Currency
 	var cart *checkout.Cart

@@ -55,6 +55,22 @@ func Claims(c Command) Keys {
 	return Keys{}
 }
 
+// Wish is the stock that a command wants to hold.
+type Wish struct {
+	Items     []checkout.Item // each SKU once; empty where they are the cart's
+	CartID    checkout.ID
+	SessionID string // whose hold the command replaces or adopts, where there may be one
+}
+
+// Wanted tells what stock a command wants to hold, before anything is loaded; ok is
+// false of one that never asks for stock that somebody else could have had.
+func Wanted(c Command) (wish Wish, ok bool) {
+	if wisher, ok := c.(interface{ wish() Wish }); ok {
+		return wisher.wish(), true
+	}
+	return Wish{}, false
+}
+
 // Decide applies one command to the state. id is a fresh random id; new rows get
 // its children. It returns either changes and a result, or an error and nothing:
 // a *checkout.Error where the command is refused. The state is not touched.

@@ -42,6 +42,9 @@ func (k *Keys) Add(o Keys) {
 // Rows in a State are never changed in place: Decide returns new ones.
 type State struct {
 	Now time.Time // the database's clock
+	// Position is that of the event log when the rows had been locked: what was read
+	// was so at it. 0 where nothing is locked.
+	Position int64
 
 	Orders    map[checkout.ID]*checkout.Order
 	Carts     map[checkout.ID]*checkout.Cart

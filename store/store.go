@@ -125,7 +125,8 @@ type DueOrder struct {
 // counters come last.
 type Tx interface {
 	// Load reads the rows that keys name into state, locks those that Keys says
-	// are locked, marks the absent ones, and sets state.Now. It may be called
+	// are locked, marks the absent ones, and sets state.Now and state.Position, which
+	// are of the moment when all was locked. It may be called
 	// again for more; keys are unique and not yet loaded.
 	Load(ctx context.Context, keys saga.Keys, state *saga.State) error
 

@@ -27,6 +27,8 @@ type Metrics struct {
 	tasks    *prometheus.HistogramVec
 	gateway  *prometheus.HistogramVec
 	requests *prometheus.HistogramVec
+	asks     *prometheus.CounterVec
+	drift    prometheus.Gauge
 
 	mu      sync.RWMutex
 	ofRoute map[requestLabels]prometheus.Observer // of requests: to find one there costs more than to observe
@@ -62,8 +64,14 @@ func NewMetrics(waiting func() int) *Metrics {
 		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "kassa_http_request_seconds", Help: "HTTP requests by route.", Buckets: seconds,
 		}, []string{"method", "route", "status"}),
+		asks: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "kassa_gate_asks_total", Help: "Commands that asked the admission gate, by how it ended.",
+		}, []string{"outcome"}),
+		drift: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "kassa_gate_drift_units", Help: "Units by which the admission gate differed from the database when they were last compared.",
+		}),
 	}
-	m.registry.MustRegister(m.batch, m.commit, m.trouble, m.tasks, m.gateway, m.requests,
+	m.registry.MustRegister(m.batch, m.commit, m.trouble, m.tasks, m.gateway, m.requests, m.asks, m.drift,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "kassa_queue_waiting", Help: "Commands that wait for a batch.",
@@ -94,6 +102,12 @@ func (m *Metrics) TaskRan(kind string, took time.Duration, err error) {
 func (m *Metrics) GatewayCalled(account, call string, took time.Duration, err error) {
 	m.gateway.WithLabelValues(account, call, outcome(err)).Observe(took.Seconds())
 }
+
+// GateAsked counts an ask of the admission gate.
+func (m *Metrics) GateAsked(outcome string) { m.asks.WithLabelValues(outcome).Inc() }
+
+// GateDrifted tells how far the admission gate is from the database.
+func (m *Metrics) GateDrifted(units int64) { m.drift.Set(float64(units)) }
 
 // Requested counts an HTTP request. route is the pattern, never the path.
 func (m *Metrics) Requested(method, route string, status int, took time.Duration) {

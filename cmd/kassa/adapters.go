@@ -6,6 +6,8 @@ import (
 	"kassa/app"
 	"kassa/gateway/manual"
 	"kassa/gateway/stripe"
+	"kassa/hold"
+	"kassa/hold/redis"
 	"kassa/store"
 	"kassa/store/memory"
 	"kassa/store/mysql"
@@ -22,6 +24,10 @@ var adapters = app.Adapters{
 		"postgresql": openPostgres,
 		"mysql":      openMySQL,
 		"mariadb":    openMySQL,
+	},
+	Gates: map[string]app.GateAdapter{
+		"redis":  openRedis,
+		"rediss": openRedis,
 	},
 	Gateways: map[string]app.GatewayAdapter{
 		"stripe": app.Gateway(stripe.New),
@@ -40,4 +46,8 @@ func openMySQL(ctx context.Context, c app.StoreConfig) (store.Store, error) {
 
 func openPostgres(ctx context.Context, c app.StoreConfig) (store.Store, error) {
 	return postgres.Open(ctx, postgres.Config{URL: c.URL, MaxConns: c.MaxConns})
+}
+
+func openRedis(url, name string) (hold.Gate, error) {
+	return redis.Open(redis.Config{URL: url, Name: name})
 }

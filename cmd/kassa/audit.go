@@ -36,6 +36,14 @@ func (c auditCommand) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	gate, err := app.OpenGate(ctx, cfg, adapters, s)
+	if err != nil {
+		return err
+	}
+	if gate != nil {
+		defer gate.Close()
+		options.Gate = app.CompareGate(gate, s)
+	}
 	report, err := audit.Run(ctx, s, options)
 	if err != nil {
 		return err

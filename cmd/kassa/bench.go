@@ -21,7 +21,9 @@ type benchCommand struct {
 	Warmup      time.Duration `help:"Time before it that is not measured." default:"3s"`
 	Rate        float64       `help:"Begin this many operations a second on a fixed schedule, by up to --concurrency buyers, and count their waiting as latency. By default each buyer begins anew when done." placeholder:"R"`
 	InProcess   bool          `help:"Drive the engine alone, without HTTP."`
-	Compare     string        `help:"Measure this beside it in alternation, and give the ratio: textbook, the checkout as most teams write it; or calm, the same without --expiring." placeholder:"WHAT"`
+	Processes   int           `help:"Serve by this many processes on one database, among which the buyers are shared out." default:"1" placeholder:"N"`
+	Gate        string        `help:"Put an admission gate before it." placeholder:"redis://HOST:PORT"`
+	Compare     string        `help:"Measure this beside it in alternation, and give the ratio: textbook, the checkout as most teams write it; calm, the same without --expiring; or ungated, the same without --gate." placeholder:"WHAT"`
 	Rounds      int           `help:"Rounds, of which the median counts. By default 1, and 5 with --compare." placeholder:"N"`
 	SKUs        int           `name:"skus" help:"Products on sale, where the scenario has many; 10,000 by default." placeholder:"N"`
 	Expiring    int           `help:"Let this many other holds expire in each second." placeholder:"R"`
@@ -65,7 +67,7 @@ func (c benchCommand) Run(ctx context.Context) error {
 	result, err := bench.Run(ctx, bench.Options{
 		Store: c.Store, Scenario: c.Scenario, InProcess: c.InProcess, Concurrency: c.Concurrency,
 		Duration: c.Duration, Warmup: c.Warmup, Rate: c.Rate, SKUs: c.SKUs, Rounds: c.Rounds, Grow: c.Grow, Expiring: c.Expiring,
-		Profile: c.Profile, Compare: c.Compare, BaselineConcurrency: c.BaselineConcurrency, Target: c.target(),
+		Profile: c.Profile, Processes: c.Processes, Gate: c.Gate, Compare: c.Compare, BaselineConcurrency: c.BaselineConcurrency, Target: c.target(),
 		Adapters: adapters, Binary: binary, Progress: os.Stderr, Live: isTerminal(os.Stderr),
 	})
 	if err != nil {

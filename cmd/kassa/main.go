@@ -23,6 +23,7 @@ type commands struct {
 	Migrate migrateCommand `cmd:"" help:"Bring the database's schema up to this version."`
 	Audit   auditCommand   `cmd:"" help:"Check every law of the checkout on the live database."`
 	Config  configCommand  `cmd:"" help:"Print the configuration that is in force, with secrets masked."`
+	Holds   holdsCommand   `cmd:"" help:"Work on the admission gate."`
 	Keys    keysCommand    `cmd:"" help:"Make, list and revoke API keys."`
 	Bench   benchCommand   `cmd:"" help:"Measure this machine: drive a server of its own with a scenario, and audit what came of it."`
 

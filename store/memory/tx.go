@@ -72,6 +72,7 @@ func (t *tx) Load(ctx context.Context, keys saga.Keys, state *saga.State) error 
 	}
 	state.Now = t.store.now()
 	return t.store.read(func(rows *tables) error {
+		state.Position = rows.counters["events"]
 		rows.load(keys, state)
 		return nil
 	})

@@ -10,9 +10,12 @@ import (
 )
 
 // lockSteps are the statements that the keys need, in the order in which rows are
-// locked everywhere, and the clock. Keys are sorted: that is the order of locks within
+// locked everywhere, the clock and the position of the event log. Keys are sorted: that is the order of locks within
 // a table.
-func lockSteps(keys saga.Keys, state *saga.State) []step { return loadSteps(keys, state, statement) }
+func lockSteps(keys saga.Keys, state *saga.State) []step {
+	position := step{sql: statement("load_position"), scan: func(r *row) { state.Position = r.int() }}
+	return append(loadSteps(keys, state, statement), position)
+}
 
 // readSteps are the same without a lock.
 func readSteps(keys saga.Keys, state *saga.State) []step { return loadSteps(keys, state, unlocked) }

@@ -14,6 +14,7 @@ import (
 func queueLocks(batch *pgx.Batch, keys saga.Keys, state *saga.State) {
 	loadOrders(batch, keys.Orders, state.Orders)
 	queueRows(batch, keys, state, statement)
+	batch.Queue(statement("load_position")).Query(each(func(r *row) { state.Position = r.int() }))
 }
 
 // queueReads queues the same without a lock.

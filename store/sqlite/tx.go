@@ -48,11 +48,14 @@ func (t *tx) end() *connection {
 
 // Load reads rows into state and marks the absent ones. The transaction is the
 // only writer, so nothing needs a lock.
-func (t *tx) Load(ctx context.Context, keys saga.Keys, state *saga.State) error {
+func (t *tx) Load(ctx context.Context, keys saga.Keys, state *saga.State) (err error) {
 	if err := t.start(ctx); err != nil {
 		return err
 	}
 	state.Now = t.store.now()
+	if state.Position, err = position(ctx, t.conn); err != nil {
+		return err
+	}
 	return load(context.WithoutCancel(ctx), t.conn, keys, state)
 }
 
@@ -125,14 +128,19 @@ func (s *Store) mayWrite(ctx context.Context) error {
 // Own gives the rows to one owner, or back to everybody. The file is this
 // process's alone, so that memory is the place to remember it. It takes its turn
 // as a writer: commits under way come first.
-func (s *Store) Own(ctx context.Context, owner checkout.ID) (position int64, err error) {
-	err = s.alone(ctx, func(c *connection) error {
+func (s *Store) Own(ctx context.Context, owner checkout.ID) (at int64, err error) {
+	err = s.alone(ctx, func(c *connection) (err error) {
 		s.owner.Store(&owner)
-		positions, err := collect(ctx, c, "event_log.position", scanInt)
-		position, err = single(positions, err, "position")
+		at, err = position(ctx, c)
 		return err
 	})
-	return position, err
+	return at, err
+}
+
+// position is that of the event log.
+func position(ctx context.Context, c *connection) (int64, error) {
+	positions, err := collect(ctx, c, "event_log.position", scanInt)
+	return single(positions, err, "position")
 }
 
 // Owns asks memory: the file is this process's, so that the log is as it was left.

@@ -2,9 +2,11 @@ package storetest
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"kassa/checkout"
 	"kassa/saga"
@@ -36,6 +38,49 @@ func testLoad(t *testing.T, h Harness) {
 	t.Run("absent", func(t *testing.T) { t.Parallel(); absentRows(t, h.Open(t)) })
 	t.Run("several", func(t *testing.T) { t.Parallel(); severalRows(t, h.Open(t)) })
 	t.Run("twice", func(t *testing.T) { t.Parallel(); loadTwice(t, h.Open(t)) })
+	t.Run("position", func(t *testing.T) { t.Parallel(); loadsInOrder(t, h.handles(t)) })
+}
+
+// loadsInOrder has many raise one level, each by what it loaded: the position of a load
+// is at least that of the commit that wrote what it found, and below its own.
+func loadsInOrder(t *testing.T, handles []store.Store) {
+	const rounds = 20
+	stock(t, handles[0], 0, "A")
+	found := make([]int64, 2*rounds+1) // the position at which so many were found
+	var raisers errgroup.Group
+	for _, s := range handles {
+		raisers.Go(func() error {
+			for range rounds {
+				if err := raise(t, s, found); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	require.NoError(t, raisers.Wait())
+	last, err := handles[0].Own(bounded(t), checkout.ID{})
+	require.NoError(t, err)
+	found[2*rounds] = last
+	require.True(t, slices.IsSorted(found), "%v", found)
+	require.Len(t, slices.Compact(slices.Clone(found)), 2*rounds+1, "each commit has a position of its own: %v", found)
+}
+
+func raise(t *testing.T, s store.Store, found []int64) error {
+	ctx := bounded(t)
+	tx, err := s.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	state := saga.NewState()
+	if err := tx.Load(ctx, saga.Keys{Stock: []string{"A"}}, state); err != nil {
+		return err
+	}
+	l := state.Stock["A"][0]
+	found[l.Available] = state.Position // it has the row to itself
+	l.Available++
+	l.Received++
+	return tx.Commit(ctx, &store.Save{BatchID: newID(epoch), Levels: []checkout.Level{l}})
 }
 
 // absentRows checks that what was looked for and is not there is marked.

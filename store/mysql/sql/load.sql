@@ -48,3 +48,8 @@ from {pairs} straight_join webhook_events w force index (webhook_events_key) on 
 -- In a transaction it comes last, when all locks are held: what another transaction
 -- wrote to these rows was written before.
 select sysdate(6);
+
+-- name: load_position
+-- Read when all locks are held: who changed one of these rows has taken its position
+-- before, and who will change one takes his after.
+select value from counters where name = 'events';

@@ -6,6 +6,11 @@
 -- to these rows was written before.
 select clock_timestamp();
 
+-- name: load_position
+-- Read when all locks are held: who changed one of these rows has taken its position
+-- before, and who will change one takes his after.
+select value from counters where name = 'events';
+
 -- name: load_orders
 select order_id, cart_id, created_at, amount, currency, user_id, hold_expires_at, updated_at, confirmed_at,
        closing_since, invoice_seq, event_seq, status, hold_status, hold_extended, superseded, restocked,
