@@ -97,7 +97,8 @@ type Store interface {
 	Clock() func() time.Time
 
 	// Schema tells the version of the database's schema and the one that this
-	// binary wants. Migrate brings it up; no other method may be used before.
+	// binary wants; a newer one that says that this binary can work with it counts as
+	// that. Migrate brings it up; no other method may be used before.
 	Schema(ctx context.Context) (have, want int64, err error)
 	Migrate(ctx context.Context) error
 

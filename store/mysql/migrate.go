@@ -26,7 +26,8 @@ const versionTable = "schema_version"
 const migrateWait = 300
 
 // Schema tells the version of the database's schema, 0 for none, and the one
-// that this binary wants.
+// that this binary wants. A newer schema with which this binary can work counts as
+// the one it wants.
 func (s *Store) Schema(ctx context.Context) (have, want int64, err error) {
 	err = s.migrations(func(db *sql.DB) error {
 		return onProvider(db, func(provider *goose.Provider) error {
@@ -38,10 +39,18 @@ func (s *Store) Schema(ctx context.Context) (have, want int64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	have, err = one(ctx, s, "version of the schema", (*row).int, "schema_version")
+	var oldest int64
+	have, err = one(ctx, s, "version of the schema", func(r *row) int64 {
+		version := r.int()
+		oldest = r.int()
+		return version
+	}, "schema_version")
 	var refused *driver.MySQLError
 	if errors.As(err, &refused) && refused.Number == errNoTable {
 		return 0, want, nil
+	}
+	if err == nil && oldest <= want {
+		have = min(have, want)
 	}
 	return have, want, err
 }

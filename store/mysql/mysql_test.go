@@ -1,6 +1,7 @@
 package mysql
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -200,4 +201,26 @@ func TestDueOrdersInParts(t *testing.T) {
 	}
 	require.Equal(t, want, found)
 	require.Greater(t, looks, 2)
+}
+
+// TestANewerSchemaSaysWhoCanWorkWithIt: so a release may migrate while the one before
+// still serves.
+func TestANewerSchemaSaysWhoCanWorkWithIt(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	_, want, err := s.Schema(t.Context())
+	require.NoError(t, err)
+	for _, sql := range []string{
+		fmt.Sprintf("insert into schema_version (version_id, is_applied) values (%d, true)", want+1),
+		fmt.Sprintf("update schema_oldest set version = %d", want+1),
+	} {
+		have, _, err := s.Schema(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, want, have)
+		_, err = s.db.ExecContext(t.Context(), sql)
+		require.NoError(t, err)
+	}
+	have, _, err := s.Schema(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, want+1, have, "this binary cannot work with it")
 }

@@ -25,7 +25,8 @@ const versionTable = "schema_version"
 const migrateWait = 300
 
 // Schema tells the version of the database's schema, 0 for none, and the one
-// that this binary wants.
+// that this binary wants. A newer schema with which this binary can work counts as
+// the one it wants.
 func (s *Store) Schema(ctx context.Context) (have, want int64, err error) {
 	err = s.migrations(ctx, func(provider *goose.Provider) error {
 		sources := provider.ListSources()
@@ -35,10 +36,14 @@ func (s *Store) Schema(ctx context.Context) (have, want int64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	err = s.pool.QueryRow(ctx, statement("schema_version")).Scan(&have)
+	var oldest int64
+	err = s.pool.QueryRow(ctx, statement("schema_version")).Scan(&have, &oldest)
 	var pgErr *pgconn.PgError
 	if errors.As(err, &pgErr) && pgErr.Code == codeUndefinedTable {
 		return 0, want, nil
+	}
+	if err == nil && oldest <= want {
+		have = min(have, want)
 	}
 	return have, want, mapError(err)
 }

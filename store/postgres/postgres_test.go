@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"fmt"
 	"net"
 	"strings"
 	"testing"
@@ -119,4 +120,26 @@ func TestTheFirstHostHangs(t *testing.T) {
 	s, err := Open(t.Context(), Config{URL: url})
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
+}
+
+// TestANewerSchemaSaysWhoCanWorkWithIt: so a release may migrate while the one before
+// still serves.
+func TestANewerSchemaSaysWhoCanWorkWithIt(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	_, want, err := s.Schema(t.Context())
+	require.NoError(t, err)
+	for _, sql := range []string{
+		fmt.Sprintf("insert into schema_version (version_id, is_applied) values (%d, true)", want+1),
+		fmt.Sprintf("update schema_oldest set version = %d", want+1),
+	} {
+		have, _, err := s.Schema(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, want, have)
+		_, err = s.pool.Exec(t.Context(), sql)
+		require.NoError(t, err)
+	}
+	have, _, err := s.Schema(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, want+1, have, "this binary cannot work with it")
 }

@@ -288,6 +288,13 @@ create table if not exists api_keys (
     unique key api_keys_hash (hash)
 ) engine=InnoDB default charset=utf8mb4 collate=utf8mb4_bin;
 
+-- The oldest version of this schema whose processes can work with this one. A migration
+-- that they can work with (one that adds what they need not know) leaves it; one that
+-- they cannot work with sets it to its own version.
+create table if not exists schema_oldest (version bigint not null) engine=InnoDB;
+
+insert into schema_oldest select 1 from dual where not exists (select version from schema_oldest);
+
 create table if not exists settings (
     name  varbinary(512) primary key,
     value blob not null

@@ -365,6 +365,13 @@ create table api_keys (
     hint       text not null
 );
 
+-- The oldest version of this schema whose processes can work with this one. A migration
+-- that they can work with (one that adds what they need not know) leaves it; one that
+-- they cannot work with sets it to its own version.
+create table schema_oldest (version bigint not null);
+
+insert into schema_oldest values (1);
+
 create table settings (
     name  text collate "C" primary key,
     value bytea not null

@@ -167,4 +167,5 @@ select key_id, hash, created_at, revoked_at, scope, hint from api_keys where has
 update api_keys set revoked_at = coalesce(revoked_at, now()) where key_id = $1::uuid;
 
 -- name: schema_version
-select coalesce(max(version_id), 0) from schema_version where is_applied;
+-- The version, and the oldest one whose processes can work with it.
+select coalesce(max(version_id), 0), (select version from schema_oldest) from schema_version where is_applied;
