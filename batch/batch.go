@@ -65,6 +65,9 @@ type Committer[ID any, C any, R any] interface {
 	// batch then goes through Commit. ErrBusy asks for the batch that is still
 	// committing to end first.
 	Prepare(ctx context.Context, id ID, commands []C) (Prepared[R], error)
+	// Turn is called before a batch goes through Commit, and may wait for others who
+	// commit to the same database: who comes meanwhile joins the batch.
+	Turn(ctx context.Context)
 	// Forget drops all that was prepared: a commit that it stands on has failed.
 	Forget()
 	// Commit applies the commands in order and commits, with nothing taken for

@@ -31,6 +31,7 @@ type bank struct {
 	lost      map[int]bool // ids whose commit is not answered: true where it happened
 	fenceErr  error
 	gate      chan struct{} // where it is set, each commit waits for one
+	turn      chan struct{} // where it is set, each turn waits for one
 	afterward []int         // commands told to Committed
 
 	ahead bool // whether it prepares
@@ -97,6 +98,12 @@ func (b *bank) Prepare(_ context.Context, id int, commands []int) (batch.Prepare
 	}
 	b.spec = &p.sum
 	return p, nil
+}
+
+func (b *bank) Turn(context.Context) {
+	if b.turn != nil {
+		<-b.turn
+	}
 }
 
 func (b *bank) Forget() {
@@ -252,6 +259,27 @@ func TestCommandsThatWaitShareATransaction(t *testing.T) {
 		}
 		require.Equal(t, [][]int{{0}, {1, 2, 3, 4}}, b.commits)
 		require.Equal(t, 10, b.sum)
+		require.NoError(t, lane.Close(t.Context()))
+	})
+}
+
+// Who comes while a batch waits for its turn goes with it.
+func TestABatchIsFullWhenItsTurnComes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := &bank{turn: make(chan struct{}), lost: map[int]bool{}, deferred: map[int]int{}}
+		lane := batch.New(batch.Config{MaxBatch: 3}, batch.Committer[int, int, int](b))
+		var wg sync.WaitGroup
+		for c := range 4 {
+			wg.Go(func() {
+				_, err := lane.Submit(t.Context(), c)
+				require.NoError(t, err)
+			})
+			synctest.Wait()
+		}
+		close(b.turn)
+		wg.Wait()
+		require.Equal(t, [][]int{{0, 1, 2}, {3}}, b.commits)
 		require.NoError(t, lane.Close(t.Context()))
 	})
 }

@@ -107,6 +107,22 @@ func (l *Lane[ID, C, R]) draw(air *flight[C, R], head []*item[C, R]) (batch []*i
 	return batch, true
 }
 
+// top adds to a batch who came since it was drawn.
+func (l *Lane[ID, C, R]) top(batch []*item[C, R]) []*item[C, R] {
+	for len(batch) < l.cfg.MaxBatch {
+		select {
+		case it, ok := <-l.queue:
+			if !ok {
+				return batch // the next draw sees it, too
+			}
+			batch = append(batch, it)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
 // size is how many commands to draw at most. Many are shared out between the
 // batch that commits and the one that is decided meanwhile.
 func (l *Lane[ID, C, R]) size(air *flight[C, R], head int) int {
@@ -134,7 +150,8 @@ func (l *Lane[ID, C, R]) advance(air *flight[C, R], batch []*item[C, R]) (head [
 		prepared, err = l.committer.Prepare(ctx, id, commands(batch))
 	}
 	if err != nil || prepared == nil {
-		return l.process(batch), nil // meets the same error again, if it has not passed
+		l.committer.Turn(ctx)
+		return l.process(l.top(batch)), nil // meets the same error again, if it has not passed
 	}
 	items, outcomes, deferred := l.split(batch, prepared.Outcomes())
 	next = &flight[C, R]{items: items, outcomes: outcomes, ended: make(chan struct{}), told: make(chan struct{})}

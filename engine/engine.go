@@ -50,6 +50,7 @@ type Engine struct {
 	clock  clock
 	recent *recent
 	last   *prepared // the last batch that was decided ahead
+	turn   store.Tx  // begun for the next batch that goes through Commit; nil: none
 	wary   int       // for how many batches nothing is taken for new
 
 	set      *workset // of the batches that are decided ahead
@@ -232,18 +233,40 @@ func (e *Engine) Committed(outcomes []batch.Outcome[Reply]) {
 	}
 }
 
+// Turn waits for the other engines that commit with everything locked, so that a
+// batch is not drawn half full only to wait for their locks.
+func (e *Engine) Turn(ctx context.Context) {
+	tx, err := e.store.Begin(ctx)
+	if err != nil {
+		return // Commit meets it again
+	}
+	if err := tx.Turn(ctx); err != nil {
+		e.rollback(tx)
+		return
+	}
+	e.turn = tx
+}
+
+// begin goes on with the transaction whose turn it is, where there is one.
+func (e *Engine) begin(ctx context.Context) (tx store.Tx, err error) {
+	if tx, e.turn = e.turn, nil; tx != nil {
+		return tx, nil
+	}
+	return e.store.Begin(ctx)
+}
+
 // Commit loads, decides and persists one batch, with everything locked that it
 // reads: nothing is taken from memory, and what memory knew is out of date after.
 func (e *Engine) Commit(ctx context.Context, id checkout.ID, calls []*call) ([]batch.Outcome[Reply], error) {
 	e.recent, e.last = newRecent(), nil
-	if err := e.owner.share(ctx); err != nil {
-		return nil, err
-	}
-	tx, err := e.store.Begin(ctx)
+	tx, err := e.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer e.rollback(tx)
+	if err := e.owner.share(ctx); err != nil {
+		return nil, err
+	}
 	set := newWorkset()
 	if err := load(ctx, tx, set.state, calls); err != nil {
 		return nil, err

@@ -131,6 +131,11 @@ type Tx interface {
 	// again for more; keys are unique and not yet loaded.
 	Load(ctx context.Context, keys saga.Keys, state *saga.State) error
 
+	// Turn waits until no other transaction that asked for its turn is at work. It comes
+	// before all else, and its time is bounded: who gets an error rolls back and may go
+	// on without. It is no lock of any row, only a way not to wait with half a batch.
+	Turn(ctx context.Context) error
+
 	// Stage readies what Commit will write, so that Commit is short. It is not
 	// needed, holds no lock and no connection when it returns, and is followed by
 	// Commit with the same save, of which only After may have changed. A transaction

@@ -53,6 +53,9 @@ func (t *tx) Rollback(context.Context) error {
 	return nil
 }
 
+// Turn is what the first Load waits for.
+func (t *tx) Turn(ctx context.Context) error { return t.start(ctx) }
+
 // Stage has nothing to do: rows are kept as they come.
 func (t *tx) Stage(context.Context, *store.Save) error { return nil }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"kassa/saga"
 	"kassa/store"
@@ -37,6 +38,24 @@ func (t *tx) Load(ctx context.Context, keys saga.Keys, state *saga.State) error 
 		return mapError(err)
 	}
 	sortAll(keys.Orders, state.Orders)
+	return nil
+}
+
+// turnTimeout bounds the wait for a turn: the others need milliseconds.
+const turnTimeout = time.Second
+
+// Turn locks a row that is there for nothing else.
+func (t *tx) Turn(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, turnTimeout)
+	defer cancel()
+	steps := append(t.begin(), step{sql: statement("turn"), scan: func(*row) {}})
+	if err := t.acquire(ctx); err != nil {
+		return err
+	}
+	if err := t.conn.query(ctx, steps...); err != nil {
+		t.abort(ctx)
+		return mapError(err)
+	}
 	return nil
 }
 

@@ -51,6 +51,27 @@ func (t *tx) Load(ctx context.Context, keys saga.Keys, state *saga.State) error 
 	return nil
 }
 
+// turnTimeout bounds the wait for a turn: the others need milliseconds.
+const turnTimeout = time.Second
+
+// Turn takes an advisory lock of the schema, which ends with the transaction: its
+// queue is served in order, and it leaves no trace.
+func (t *tx) Turn(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, turnTimeout)
+	defer cancel()
+	if err := t.acquire(ctx); err != nil {
+		return err
+	}
+	batch := &pgx.Batch{}
+	batch.Queue("begin")
+	batch.Queue(statement("turn"))
+	if err := t.conn.SendBatch(ctx, batch).Close(); err != nil {
+		t.abort(ctx)
+		return mapError(err)
+	}
+	return nil
+}
+
 // Stage writes the flight of a commit, but for its end.
 func (t *tx) Stage(ctx context.Context, save *store.Save) error {
 	types, err := t.types(ctx)

@@ -59,6 +59,9 @@ func (t *tx) Load(ctx context.Context, keys saga.Keys, state *saga.State) (err e
 	return load(context.WithoutCancel(ctx), t.conn, keys, state)
 }
 
+// Turn is what the first Load waits for.
+func (t *tx) Turn(ctx context.Context) error { return t.start(ctx) }
+
 // Stage has nothing to do: rows are bound as they are written.
 func (t *tx) Stage(context.Context, *store.Save) error { return nil }
 

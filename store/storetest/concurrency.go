@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -39,11 +40,49 @@ func together(t *testing.T, handles []store.Store, work func(ctx context.Context
 func testConcurrency(t *testing.T, h Harness) {
 	t.Run("no update is lost", func(t *testing.T) { t.Parallel(); noLostUpdate(t, h.handles(t)) })
 	t.Run("no deadlock", func(t *testing.T) { t.Parallel(); noDeadlock(t, h.handles(t)) })
+	t.Run("turns", func(t *testing.T) { t.Parallel(); turns(t, h.handles(t)) })
 	t.Run("never oversold", func(t *testing.T) { t.Parallel(); neverOversold(t, h.handles(t)) })
 	if h.Concurrent {
 		t.Run("locks", func(t *testing.T) { t.Parallel(); rowLocks(t, h) })
 		t.Run("products are not locked", func(t *testing.T) { t.Parallel(); productsAreFree(t, h.handles(t)) })
 	}
+}
+
+// turns has everybody take turns: one at a time, until its transaction ends in either
+// way, and each goes on in it.
+func turns(t *testing.T, handles []store.Store) {
+	stock(t, handles[0], 0, "A")
+	var atWork atomic.Int64
+	together(t, handles, func(ctx context.Context, s store.Store, worker int) error {
+		for i := range rounds() {
+			if err := takeTurn(ctx, s, &atWork, (worker+i)%3 == 0); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func takeTurn(ctx context.Context, s store.Store, atWork *atomic.Int64, back bool) error {
+	tx, err := s.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	if err := tx.Turn(ctx); err != nil { // it may take too long on a busy machine
+		return tx.Rollback(ctx)
+	}
+	if others := atWork.Add(1) - 1; others > 0 {
+		return errors.Join(fmt.Errorf("%d others had their turn", others), tx.Rollback(ctx))
+	}
+	state := saga.NewState()
+	if err := tx.Load(ctx, saga.Keys{Stock: []string{"A"}}, state); err != nil {
+		return errors.Join(err, tx.Rollback(ctx))
+	}
+	atWork.Add(-1)
+	if back {
+		return tx.Rollback(ctx)
+	}
+	return tx.Commit(ctx, &store.Save{BatchID: newID(epoch), Levels: state.Stock["A"]})
 }
 
 // noLostUpdate has everybody change the same rows by one: an order, a cart, a

@@ -267,6 +267,11 @@ create table if not exists event_log (
     constraint event_log_fenced check (fenced = (position is null))
 ) engine=InnoDB default charset=utf8mb4 collate=utf8mb4_bin;
 
+-- One row, which those lock who take turns: see Tx.Turn.
+create table if not exists turn (one tinyint primary key) engine=InnoDB;
+
+insert ignore into turn values (1);
+
 -- The last numbers given: "events", and "invoice:" with a series. Every commit
 -- locks the row "events" last, so that it is also where commits learn whose the
 -- rows are: null where they are everybody's.

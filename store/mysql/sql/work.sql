@@ -85,3 +85,6 @@ select get_lock(?, ?);
 
 -- name: unlock_migrations
 select release_lock(?);
+
+-- name: turn
+select one from turn for update;

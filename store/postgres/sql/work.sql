@@ -169,3 +169,6 @@ update api_keys set revoked_at = coalesce(revoked_at, now()) where key_id = $1::
 -- name: schema_version
 -- The version, and the oldest one whose processes can work with it.
 select coalesce(max(version_id), 0), (select version from schema_oldest) from schema_version where is_applied;
+
+-- name: turn
+select pg_advisory_xact_lock(hashtextextended('kassa turn ' || current_schema(), 0));
