@@ -205,7 +205,7 @@ func (s *shop) endedOrders() {
 func (s *shop) expire(order string, after time.Duration) {
 	s.t.Helper()
 	s.pass(after)
-	_, err := s.rows.ClaimTasks(s.t.Context(), checkout.NewID(time.UnixMilli(s.clock.Load()), [10]byte{1}), 100, checkout.TaskLease)
+	_, err := s.rows.ClaimTasks(s.t.Context(), nil, checkout.NewID(time.UnixMilli(s.clock.Load()), [10]byte{1}), 100, checkout.TaskLease)
 	require.NoError(s.t, err)
 	s.do(saga.ExpireOrder{OrderID: s.ids[order]})
 }

@@ -64,10 +64,10 @@ type Store interface {
 	// committing, and Fence returns false, also when it is asked again.
 	Fence(ctx context.Context, batch checkout.ID) (committed bool, err error)
 
-	// ClaimTasks leases up to limit tasks that are due, not leased to anybody
-	// and not waiting for an operator, oldest first. Two callers never get the
-	// same task.
-	ClaimTasks(ctx context.Context, lease checkout.ID, limit int, duration time.Duration) ([]checkout.Task, error)
+	// ClaimTasks leases up to limit tasks of these kinds, of all where none is named,
+	// that are due, not leased to anybody and not waiting for an operator, oldest
+	// first. Two callers never get the same task.
+	ClaimTasks(ctx context.Context, kinds []checkout.TaskKind, lease checkout.ID, limit int, duration time.Duration) ([]checkout.Task, error)
 
 	// ReleaseTask gives a leased task back at once: its runner stops.
 	ReleaseTask(ctx context.Context, id, lease checkout.ID) error

@@ -28,7 +28,7 @@ type Handler func(ctx context.Context, t checkout.Task) error
 
 // Source is what the runner needs of a store.
 type Source interface {
-	ClaimTasks(ctx context.Context, lease checkout.ID, limit int, duration time.Duration) ([]checkout.Task, error)
+	ClaimTasks(ctx context.Context, kinds []checkout.TaskKind, lease checkout.ID, limit int, duration time.Duration) ([]checkout.Task, error)
 	ReleaseTask(ctx context.Context, id, lease checkout.ID) error
 	DueHolds(ctx context.Context, limit int) ([]string, error)
 	DueOrders(ctx context.Context, since time.Time, limit int) (store.Due, error)
@@ -40,11 +40,14 @@ type Config struct {
 	Source   Source
 	Engine   *engine.Engine
 	Handlers map[checkout.TaskKind]Handler
-	Workers  int           // tasks that run at once; 64 by default
-	Queue    int           // leased tasks that wait for a worker; 4,096 by default
-	Poll     time.Duration // pause between claims of due tasks; 500 ms by default
-	Sweep    time.Duration // pause between sweeps; 1 s by default
-	Retain   time.Duration // how long answers are kept for their keys; 48 h by default
+	Kinds    []checkout.TaskKind // that are claimed; nil: all. None: other processes run the tasks
+	NoSweep  bool                // other processes sweep
+	Shared   bool                // other processes may run on the store
+	Workers  int                 // tasks that run at once; 64 by default
+	Queue    int                 // leased tasks that wait for a worker; 4,096 by default
+	Poll     time.Duration       // pause between claims of due tasks; 500 ms by default
+	Sweep    time.Duration       // pause between sweeps; 1 s by default
+	Retain   time.Duration       // how long answers are kept for their keys; 48 h by default
 	OnRun    func(kind checkout.TaskKind, took time.Duration, err error)
 	Log      *slog.Logger
 }
@@ -115,10 +118,13 @@ func (r *Runner) Enqueue(tasks []checkout.Task) {
 
 // Start begins to run tasks and to sweep.
 func (r *Runner) Start() {
-	r.loops.Add(3)
-	go r.dispatch()
-	go r.every(r.cfg.Poll, r.claim)
-	go r.every(r.cfg.Sweep, r.sweeper())
+	r.loops.Go(r.dispatch)
+	if r.cfg.Kinds == nil || len(r.cfg.Kinds) > 0 { // to name none to a store is to ask for all
+		r.loops.Go(func() { r.every(r.cfg.Poll, r.claim) })
+	}
+	if !r.cfg.NoSweep {
+		r.loops.Go(func() { r.every(r.cfg.Sweep, r.sweeper()) })
+	}
 }
 
 // Close stops taking tasks, gives back those that have not begun, and waits for
@@ -149,7 +155,6 @@ func (r *Runner) Close(ctx context.Context) error {
 
 // dispatch hands queued tasks to workers, of which there are at most Workers.
 func (r *Runner) dispatch() {
-	defer r.loops.Done()
 	for {
 		select {
 		case r.free <- struct{}{}:
@@ -213,7 +218,6 @@ func (r *Runner) handle(ctx context.Context, t checkout.Task) (err error) {
 // every runs a job with a pause between two runs. The pause varies by a quarter,
 // so that processes do not march in step.
 func (r *Runner) every(pause time.Duration, job func(context.Context)) {
-	defer r.loops.Done()
 	for {
 		varied := pause*7/8 + time.Duration(rand.Int64N(int64(pause)/4)) //nolint:gosec // jitter is no secret
 		select {
@@ -236,7 +240,7 @@ func (r *Runner) claim(ctx context.Context) {
 		for i := range random {
 			random[i] = byte(rand.Uint32()) //nolint:gosec // a lease is no secret
 		}
-		tasks, err := r.cfg.Source.ClaimTasks(ctx, checkout.NewID(time.Now(), random), room, checkout.TaskLease)
+		tasks, err := r.cfg.Source.ClaimTasks(ctx, r.cfg.Kinds, checkout.NewID(time.Now(), random), room, r.lease())
 		if err != nil {
 			r.complain(ctx, "due tasks could not be claimed", err)
 			return
@@ -246,6 +250,22 @@ func (r *Runner) claim(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// found is how soon after its making a task of another process's commit is claimed,
+// or the saga takes it for one that somebody may have run before.
+const found = 5 * time.Second
+
+// lease is how long a claimed task is this process's. The lease that a commit gives
+// ends TaskLease after the task's making, and so the saga knows a first run: it is
+// sure of more then. A first run that another process's commit left to this one is to
+// end no later. The lease before would have to end within the same seconds: that can
+// be on a SQLite file, which a new process opens, and nowhere else.
+func (r *Runner) lease() time.Duration {
+	if r.cfg.Shared {
+		return checkout.TaskLease - found
+	}
+	return checkout.TaskLease
 }
 
 func (r *Runner) complain(ctx context.Context, what string, err error) {

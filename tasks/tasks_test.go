@@ -110,6 +110,69 @@ func TestADueTaskRunsOnce(t *testing.T) {
 	})
 }
 
+// A process that is to run some kinds, or none, leaves the others.
+func TestTasksOfAnotherProcessAreLeft(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		kinds []checkout.TaskKind
+		runs  int
+	}{
+		"all": {nil, 1}, "its own": {[]checkout.TaskKind{checkout.TaskWebhook}, 1},
+		"another": {[]checkout.TaskKind{checkout.TaskRefund, checkout.TaskVoid}, 0}, "none": {[]checkout.TaskKind{}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, tasks.Config{Kinds: c.kinds}, remember)
+				task := r.owe(t, 1, time.Now(), time.Time{})
+				r.runner.Start()
+				time.Sleep(10 * time.Second)
+				require.Equal(t, c.runs, r.runs())
+				if c.runs == 0 {
+					stored, err := r.store.Task(t.Context(), task.ID)
+					require.NoError(t, err)
+					require.Equal(t, task, stored)
+				}
+				r.close(t)
+			})
+		})
+	}
+}
+
+// A task that another process's commit left to this one is claimed with a lease that
+// the saga takes for the first, until it may be a second one.
+func TestALeaseOfAnotherProcessesTask(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		shared bool
+		start  time.Duration // of the runner, after the commit
+		first  bool
+	}{
+		"soon": {true, time.Second, true}, "late": {true, 10 * time.Second, false}, "a file of its own": {false, time.Second, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				leases := make(chan time.Duration, 1)
+				r := newRig(t, tasks.Config{Shared: c.shared}, func(r *rig) tasks.Handler {
+					done := remember(r)
+					return func(ctx context.Context, task checkout.Task) error {
+						leases <- task.LeasedUntil.Sub(task.CreatedAt)
+						return done(ctx, task)
+					}
+				})
+				r.owe(t, 1, time.Now(), time.Time{})
+				time.Sleep(c.start)
+				r.runner.Start()
+				lease := <-leases
+				require.Equal(t, c.first, lease <= checkout.TaskLease, lease)
+				require.Greater(t, lease, checkout.TaskLease*9/10)
+				r.close(t)
+			})
+		})
+	}
+}
+
 func TestADeadProcessesTaskIsTakenOverWhenItsLeaseEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -188,7 +251,7 @@ func TestCloseFinishesWhatRunsAndGivesBackWhatWaits(t *testing.T) {
 		close(gate)
 		require.NoError(t, <-closed)
 		require.Equal(t, []checkout.ID{{1}}, r.ids())
-		given, err := r.store.ClaimTasks(t.Context(), checkout.ID{9}, 10, time.Minute)
+		given, err := r.store.ClaimTasks(t.Context(), nil, checkout.ID{9}, 10, time.Minute)
 		require.NoError(t, err)
 		require.Len(t, given, 1, "another process can take it at once")
 		require.Equal(t, waiting.ID, given[0].ID)
@@ -222,6 +285,25 @@ func TestSweepsEndHoldsAndOrders(t *testing.T) {
 		require.Equal(t, int64(9), levels[0].Available)
 		time.Sleep(time.Hour)
 		require.Equal(t, checkout.OrderExpired, status(late.Order.ID), "the sweep's memory misses nothing")
+		r.close(t)
+	})
+}
+
+// Where another process sweeps, this one ends nothing.
+func TestNoSweep(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, tasks.Config{NoSweep: true}, remember)
+		r.sell(t, 10)
+		_, err := r.engine.Do(t.Context(), saga.HoldStock{SessionID: "s", Items: []checkout.Item{{SKU: "MUG", Qty: 3}}, TTL: time.Minute})
+		require.NoError(t, err)
+		_, err = r.engine.Do(t.Context(), saga.PlaceOrder{Items: []checkout.Item{{SKU: "MUG", Qty: 2}}, Currency: "INR", HoldTTL: time.Minute})
+		require.NoError(t, err)
+		r.runner.Start()
+		time.Sleep(10 * time.Minute)
+		levels, err := r.store.Levels(t.Context(), "MUG")
+		require.NoError(t, err)
+		require.Equal(t, int64(5), levels[0].Available)
 		r.close(t)
 	})
 }

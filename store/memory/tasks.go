@@ -12,11 +12,11 @@ import (
 )
 
 // ClaimTasks leases tasks that are due, oldest first.
-func (s *Store) ClaimTasks(ctx context.Context, lease checkout.ID, limit int, duration time.Duration) ([]checkout.Task, error) {
+func (s *Store) ClaimTasks(ctx context.Context, kinds []checkout.TaskKind, lease checkout.ID, limit int, duration time.Duration) ([]checkout.Task, error) {
 	var claimed []checkout.Task
 	err := s.alone(ctx, func(t *tables) error {
 		now := s.now()
-		claimed = t.claimable(now)
+		claimed = t.claimable(now, kinds)
 		claimed = claimed[:min(limit, len(claimed))]
 		for i := range claimed {
 			claimed[i].LeaseID, claimed[i].LeasedUntil = lease, instant(now.Add(duration))
@@ -27,11 +27,12 @@ func (s *Store) ClaimTasks(ctx context.Context, lease checkout.ID, limit int, du
 	return claimed, err
 }
 
-func (t *tables) claimable(now time.Time) []checkout.Task {
+func (t *tables) claimable(now time.Time, kinds []checkout.TaskKind) []checkout.Task {
 	var due []checkout.Task
 	for _, task := range t.tasks {
 		leased := !task.LeaseID.IsZero() && task.LeasedUntil.After(now)
-		if !task.Attention && !leased && !task.DueAt.After(now) {
+		wanted := len(kinds) == 0 || slices.Contains(kinds, task.Kind)
+		if wanted && !task.Attention && !leased && !task.DueAt.After(now) {
 			due = append(due, task)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	driver "github.com/go-sql-driver/mysql"
@@ -53,9 +54,9 @@ func (s *Store) Fence(ctx context.Context, batch checkout.ID) (committed bool, e
 }
 
 // ClaimTasks leases tasks that are free, those first that have been for longest.
-func (s *Store) ClaimTasks(ctx context.Context, lease checkout.ID, limit int, duration time.Duration) (claimed []checkout.Task, err error) {
+func (s *Store) ClaimTasks(ctx context.Context, kinds []checkout.TaskKind, lease checkout.ID, limit int, duration time.Duration) (claimed []checkout.Task, err error) {
 	err = s.on(ctx, func(ctx context.Context, conn *session) error {
-		claimed, err = claim(ctx, conn, lease, limit, duration)
+		claimed, err = claim(ctx, conn, kinds, lease, limit, duration)
 		return err
 	})
 	if err != nil {
@@ -65,13 +66,14 @@ func (s *Store) ClaimTasks(ctx context.Context, lease checkout.ID, limit int, du
 }
 
 // claim is the transaction of ClaimTasks. Its caller hangs up where it fails.
-func claim(ctx context.Context, conn *session, lease checkout.ID, limit int, duration time.Duration) (claimed []checkout.Task, err error) {
+func claim(ctx context.Context, conn *session, kinds []checkout.TaskKind, lease checkout.ID, limit int, duration time.Duration) (claimed []checkout.Task, err error) {
 	var now time.Time
 	clock := step{sql: statement("now"), scan: func(r *row) { now = r.time() }}
 	if err := conn.query(ctx, clock); err != nil {
 		return nil, err
 	}
-	free := gatherInto(&claimed, scanTask, "lock_free_tasks", timeText(now), int64(limit))
+	set := kindSet(kinds)
+	free := gatherInto(&claimed, scanTask, "lock_free_tasks", timeText(now), set, set, int64(limit))
 	if err := conn.query(ctx, step{sql: statement("begin")}, free); err != nil {
 		return nil, err
 	}
@@ -86,6 +88,15 @@ func claim(ctx context.Context, conn *session, lease checkout.ID, limit int, dur
 	}
 	leased := step{sql: statement("lease_tasks"), args: []any{idKeys(ids), idParam(lease), timeText(until), timeText(until)}}
 	return claimed, conn.exec(ctx, leased, step{sql: statement("commit")})
+}
+
+// kindSet writes kinds as find_in_set reads them.
+func kindSet(kinds []checkout.TaskKind) string {
+	names := make([]string, len(kinds))
+	for i, kind := range kinds {
+		names[i] = string(kind)
+	}
+	return strings.Join(names, ",")
 }
 
 // ReleaseTask gives a leased task back. One that the lease has lost is left.

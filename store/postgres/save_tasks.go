@@ -72,9 +72,12 @@ func (c *taskChanges) put(t *checkout.Task, p *checkout.Payment, isNew bool) {
 	}
 }
 
-// fits tells whether a payment's row has room for all that is to be said of a task.
+// fits tells whether a payment's row has room for all that is to be said of a task. A
+// reminder's time is a whole second, so that a task which another process is to begin
+// at once stands in the table.
 func fits(t *checkout.Task, p *checkout.Payment) bool {
-	return t.OrderID == p.OrderID && t.CreatedAt.Equal(p.CreatedAt) && t.Attempts == 0 && !t.Attention && t.LastError == ""
+	awaited := !t.LeaseID.IsZero() || t.DueAt.After(t.CreatedAt)
+	return awaited && t.OrderID == p.OrderID && t.CreatedAt.Equal(p.CreatedAt) && t.Attempts == 0 && !t.Attention && t.LastError == ""
 }
 
 // end ends the task in the row of a payment, which is nil where it is not written.

@@ -39,7 +39,7 @@ func TestTaskOfAPaymentThatIsWritten(t *testing.T) {
 	s := newStore(t)
 	task := ownTask(t, s)
 	claim := func() []checkout.Task {
-		claimed, err := s.ClaimTasks(t.Context(), newID(), 10, time.Hour)
+		claimed, err := s.ClaimTasks(t.Context(), nil, newID(), 10, time.Hour)
 		require.NoError(t, err)
 		return claimed
 	}
@@ -68,7 +68,7 @@ func TestPaidOrdersLeaveNoTasks(t *testing.T) {
 	require.EqualValues(t, 1, count(t, s, "task_reminders"), "of five tasks, in a second")
 	_, err := s.pool.Exec(t.Context(), "update task_reminders set remind_at = now()")
 	require.NoError(t, err)
-	claimed, err := s.ClaimTasks(t.Context(), newID(), 10, time.Hour)
+	claimed, err := s.ClaimTasks(t.Context(), nil, newID(), 10, time.Hour)
 	require.NoError(t, err)
 	require.Empty(t, claimed)
 	require.Zero(t, count(t, s, "task_reminders"))

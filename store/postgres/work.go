@@ -59,18 +59,27 @@ const remindersAtOnce = 1000
 
 // ClaimTasks leases tasks that are due, oldest first. Those that stand in payments'
 // rows are moved into their table before, in the same implicit transaction.
-func (s *Store) ClaimTasks(ctx context.Context, lease checkout.ID, limit int, duration time.Duration) (claimed []checkout.Task, err error) {
+func (s *Store) ClaimTasks(ctx context.Context, kinds []checkout.TaskKind, lease checkout.ID, limit int, duration time.Duration) (claimed []checkout.Task, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	batch := &pgx.Batch{}
 	batch.Queue(statement("wake_tasks"), int64(remindersAtOnce))
-	batch.Queue(statement("claim_tasks"), uuid(lease), int64(limit), duration.Microseconds()).Query(each(func(r *row) {
+	batch.Queue(statement("claim_tasks"), uuid(lease), int64(limit), duration.Microseconds(), kindTexts(kinds)).Query(each(func(r *row) {
 		claimed = append(claimed, scanTask(r))
 	}))
 	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
 		return nil, mapError(err)
 	}
 	return claimed, nil
+}
+
+// kindTexts are the names of kinds; null where none is named.
+func kindTexts(kinds []checkout.TaskKind) []string {
+	var names []string
+	for _, kind := range kinds {
+		names = append(names, string(kind))
+	}
+	return names
 }
 
 // ReleaseTask gives a leased task back. One that the lease has lost is left.

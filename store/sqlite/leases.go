@@ -15,17 +15,22 @@ import (
 // leased and never enter it. The row has the last word: an end that is wrong costs a
 // question, or a task is found later; none may be missing.
 type leases struct {
-	ends    map[checkout.ID]int64 // microseconds since 1970, by task
-	dropped []checkout.ID         // by the transaction that is open
+	ends    map[checkout.ID]leaseEnd // by task
+	dropped []checkout.ID            // by the transaction that is open
 }
 
-func newLeases() leases { return leases{ends: map[checkout.ID]int64{}} }
+type leaseEnd struct {
+	at   int64 // microseconds since 1970
+	kind checkout.TaskKind
+}
+
+func newLeases() leases { return leases{ends: map[checkout.ID]leaseEnd{}} }
 
 // remember notes when leased tasks can be claimed by another.
 func (l *leases) remember(tasks []checkout.Task) {
 	for _, t := range tasks {
 		if !t.LeaseID.IsZero() && !t.Attention {
-			l.ends[t.ID] = max(t.DueAt.UnixMicro(), t.LeasedUntil.UnixMicro())
+			l.ends[t.ID] = leaseEnd{max(t.DueAt.UnixMicro(), t.LeasedUntil.UnixMicro()), t.Kind}
 		}
 	}
 }
@@ -38,11 +43,12 @@ func (l *leases) committed(put []checkout.Task) {
 	l.remember(put)
 }
 
-// ended reads up to limit tasks whose lease is over, those that ended first.
-func (l *leases) ended(c *connection, now time.Time, limit int) (tasks []checkout.Task, err error) {
+// ended reads up to limit tasks of some kinds whose lease is over, those that ended
+// first.
+func (l *leases) ended(c *connection, now time.Time, kinds []checkout.TaskKind, limit int) (tasks []checkout.Task, err error) {
 	defer func() { l.remember(tasks) }()
 	for len(tasks) < limit {
-		ids := l.first(now, limit-len(tasks))
+		ids := l.first(now, kinds, limit-len(tasks))
 		if len(ids) == 0 {
 			break
 		}
@@ -52,7 +58,7 @@ func (l *leases) ended(c *connection, now time.Time, limit int) (tasks []checkou
 				return tasks, err
 			}
 			delete(l.ends, id)
-			if len(found) == 1 && leaseOver(found[0], now) {
+			if len(found) == 1 && leaseOver(found[0], now) && among(kinds, found[0].Kind) {
 				tasks = append(tasks, found[0])
 			} else {
 				l.remember(found)
@@ -64,16 +70,16 @@ func (l *leases) ended(c *connection, now time.Time, limit int) (tasks []checkou
 
 // first are the tasks whose lease ended first, of those that have by now. There may
 // be very many where nobody runs them, so that not all are sorted.
-func (l *leases) first(now time.Time, limit int) (ids []checkout.ID) {
+func (l *leases) first(now time.Time, kinds []checkout.TaskKind, limit int) (ids []checkout.ID) {
 	type end struct {
 		at   int64
 		task checkout.ID
 	}
 	byTime := func(a, b end) int { return cmp.Or(cmp.Compare(a.at, b.at), a.task.Compare(b.task)) }
 	var ends []end
-	for id, at := range l.ends {
-		next := end{at, id}
-		if at > now.UnixMicro() || len(ends) == limit && byTime(next, ends[limit-1]) > 0 {
+	for id, e := range l.ends {
+		next := end{e.at, id}
+		if e.at > now.UnixMicro() || !among(kinds, e.kind) || len(ends) == limit && byTime(next, ends[limit-1]) > 0 {
 			continue
 		}
 		i, _ := slices.BinarySearchFunc(ends, next, byTime)
@@ -83,6 +89,11 @@ func (l *leases) first(now time.Time, limit int) (ids []checkout.ID) {
 		ids = append(ids, e.task)
 	}
 	return ids
+}
+
+// among tells whether a kind is one of those that are asked for: any, where none is.
+func among(kinds []checkout.TaskKind, kind checkout.TaskKind) bool {
+	return len(kinds) == 0 || slices.Contains(kinds, kind)
 }
 
 func leaseOver(t checkout.Task, now time.Time) bool {

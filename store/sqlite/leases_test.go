@@ -40,7 +40,7 @@ func TestLeasesOfDroppedTasks(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, conn.leases.ends, 3)
 	b.writer.release(conn)
-	claimed, err := b.ClaimTasks(t.Context(), checkout.ID{7}, 10, time.Minute)
+	claimed, err := b.ClaimTasks(t.Context(), nil, checkout.ID{7}, 10, time.Minute)
 	require.NoError(t, err)
 	ids := make([]checkout.ID, len(claimed))
 	for i := range claimed {
@@ -54,13 +54,13 @@ func TestFirstLeases(t *testing.T) {
 	t.Parallel()
 	l, now := newLeases(), time.UnixMicro(1000)
 	for i := range 100 {
-		l.ends[checkout.ID{byte(i)}] = int64((i*37)%100 + 950) // half of them later
+		l.ends[checkout.ID{byte(i)}] = leaseEnd{at: int64((i*37)%100 + 950)} // half of them later
 	}
 	for _, limit := range []int{1, 5, 51, 80} {
-		ids := l.first(now, limit)
+		ids := l.first(now, nil, limit)
 		require.Len(t, ids, min(limit, 51))
 		for i, id := range ids {
-			require.EqualValues(t, 950+i, l.ends[id])
+			require.EqualValues(t, 950+i, l.ends[id].at)
 		}
 	}
 }

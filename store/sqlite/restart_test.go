@@ -29,7 +29,7 @@ func TestTheNextProcessTakesLeasedTasksAtOnce(t *testing.T) {
 		LeaseID: checkout.ID{2}, LeasedUntil: time.Now().Add(time.Hour).UTC().Truncate(time.Microsecond), CreatedAt: time.Now().UTC().Truncate(time.Microsecond),
 	}
 	putTask(t, first, task)
-	claimed, err := first.ClaimTasks(t.Context(), checkout.ID{3}, 10, time.Minute)
+	claimed, err := first.ClaimTasks(t.Context(), nil, checkout.ID{3}, 10, time.Minute)
 	require.NoError(t, err)
 	require.Empty(t, claimed, "the lease holds while its process lives")
 
@@ -37,14 +37,14 @@ func TestTheNextProcessTakesLeasedTasksAtOnce(t *testing.T) {
 	require.NoError(t, err, "a short write beside the serving process")
 	require.NoError(t, beside.AddAPIKey(t.Context(), checkout.APIKey{ID: checkout.ID{9}, Scope: checkout.ScopeServer, Hint: "abcd", CreatedAt: task.CreatedAt}))
 	require.NoError(t, beside.Close())
-	claimed, err = first.ClaimTasks(t.Context(), checkout.ID{3}, 10, time.Minute)
+	claimed, err = first.ClaimTasks(t.Context(), nil, checkout.ID{3}, 10, time.Minute)
 	require.NoError(t, err)
 	require.Empty(t, claimed, "and it ended no lease")
 	require.NoError(t, first.Close())
 
 	second := open()
 	t.Cleanup(func() { require.NoError(t, second.Close()) })
-	claimed, err = second.ClaimTasks(t.Context(), checkout.ID{4}, 10, time.Minute)
+	claimed, err = second.ClaimTasks(t.Context(), nil, checkout.ID{4}, 10, time.Minute)
 	require.NoError(t, err)
 	require.Len(t, claimed, 1)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"kassa/checkout"
@@ -12,15 +13,15 @@ import (
 )
 
 // ClaimTasks leases tasks that are due, oldest first.
-func (s *Store) ClaimTasks(ctx context.Context, lease checkout.ID, limit int, duration time.Duration) ([]checkout.Task, error) {
+func (s *Store) ClaimTasks(ctx context.Context, kinds []checkout.TaskKind, lease checkout.ID, limit int, duration time.Duration) ([]checkout.Task, error) {
 	var claimed []checkout.Task
 	err := s.alone(ctx, func(c *connection) (err error) {
 		now := s.now()
-		ended, err := c.leases.ended(c, now, limit)
+		ended, err := c.leases.ended(c, now, kinds, limit)
 		if err != nil {
 			return err
 		}
-		due, err := collect(ctx, c, "tasks.due", scanTask, now.UnixMicro(), limit)
+		due, err := collect(ctx, c, "tasks.due", scanTask, now.UnixMicro(), kindList(kinds), limit)
 		if err != nil {
 			return err
 		}
@@ -36,6 +37,15 @@ func (s *Store) ClaimTasks(ctx context.Context, lease checkout.ID, limit int, du
 		return nil, err
 	}
 	return claimed, nil
+}
+
+// kindList writes kinds with a space around each, to be found by; "" is all.
+func kindList(kinds []checkout.TaskKind) string {
+	var list strings.Builder
+	for _, kind := range kinds {
+		list.WriteString(" " + string(kind) + " ")
+	}
+	return list.String()
 }
 
 func oldest(tasks []checkout.Task, limit int) []checkout.Task {

@@ -27,6 +27,8 @@ func testPaymentTasks(t *testing.T, h Harness) {
 		"replace":     replacePaymentTask,
 		"later runs":  laterTasks,
 		"not yet due": notYetDue,
+		"kinds":       paymentTaskKinds,
+		"at once":     paymentTaskAtOnce,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -89,7 +91,7 @@ func requireTasks(t *testing.T, s store.Store, id checkout.ID, want ...checkout.
 
 func claim(t *testing.T, s store.Store) []checkout.Task {
 	t.Helper()
-	tasks, err := s.ClaimTasks(bounded(t), newID(epoch), 10, time.Hour)
+	tasks, err := s.ClaimTasks(bounded(t), nil, newID(epoch), 10, time.Hour)
 	require.NoError(t, err)
 	return tasks
 }
@@ -215,6 +217,32 @@ func notYetDue(t *testing.T, s store.Store, p *payer) {
 	requireTasks(t, s, p.task.ID, p.task)
 }
 
+// paymentTaskKinds: who asks for other kinds leaves it, and leaves it to be found.
+func paymentTaskKinds(t *testing.T, s store.Store, p *payer) {
+	dead := unsavedPayer()
+	dead.commit(t, s)
+	others, err := s.ClaimTasks(bounded(t), []checkout.TaskKind{checkout.TaskLookUp, checkout.TaskWebhook}, newID(epoch), 10, time.Hour)
+	require.NoError(t, err)
+	require.Empty(t, others)
+	requireTasks(t, s, dead.task.ID, p.task, dead.task)
+	claimed, err := s.ClaimTasks(bounded(t), []checkout.TaskKind{checkout.TaskInitiate}, newID(epoch), 10, time.Hour)
+	require.NoError(t, err)
+	require.Equal(t, []checkout.ID{dead.task.ID}, taskIDs(claimed))
+}
+
+// paymentTaskAtOnce: what is due as it is made and leased to nobody waits for no
+// clock's next second. A buyer waits for it.
+func paymentTaskAtOnce(t *testing.T, s store.Store, _ *payer) {
+	for range 3 { // at another part of the second each time
+		free := unsavedPayer()
+		now := clock(t, s)
+		free.payment.CreatedAt, free.task.CreatedAt, free.task.DueAt = now, now, now
+		free.task.LeaseID, free.task.LeasedUntil = checkout.ID{}, time.Time{}
+		free.commit(t, s)
+		require.Equal(t, []checkout.ID{free.task.ID}, taskIDs(claim(t, s)))
+	}
+}
+
 func paymentTasksNeverTwice(t *testing.T, handles []store.Store) {
 	var want []checkout.ID
 	for range rounds() {
@@ -232,7 +260,7 @@ func paymentTasksNeverTwice(t *testing.T, handles []store.Store) {
 	var claimed []checkout.ID
 	together(t, handles, func(ctx context.Context, s store.Store, _ int) error {
 		for {
-			tasks, err := s.ClaimTasks(ctx, newID(epoch), 7, time.Hour)
+			tasks, err := s.ClaimTasks(ctx, nil, newID(epoch), 7, time.Hour)
 			mu.Lock()
 			claimed = append(claimed, taskIDs(tasks)...)
 			all := len(claimed) >= len(want)
@@ -259,7 +287,7 @@ func claimedWhileItEnds(t *testing.T, handles []store.Store) {
 	together(t, handles, func(ctx context.Context, s store.Store, worker int) error {
 		for p := range payers {
 			if worker%2 == 0 {
-				if _, err := s.ClaimTasks(ctx, newID(epoch), 3, time.Hour); err != nil {
+				if _, err := s.ClaimTasks(ctx, nil, newID(epoch), 3, time.Hour); err != nil {
 					return err
 				}
 			}

@@ -16,6 +16,7 @@ import (
 
 func testTasks(t *testing.T, h Harness) {
 	t.Run("claim", func(t *testing.T) { t.Parallel(); claimTasks(t, h.Open(t)) })
+	t.Run("claim of some kinds", func(t *testing.T) { t.Parallel(); claimKinds(t, h.Open(t)) })
 	t.Run("lease ends", func(t *testing.T) { t.Parallel(); leaseEnds(t, h.Open(t)) })
 	t.Run("lease ends again", func(t *testing.T) { t.Parallel(); leaseEndsAgain(t, h.Open(t)) })
 	t.Run("release", func(t *testing.T) { t.Parallel(); releaseTask(t, h.Open(t)) })
@@ -43,7 +44,7 @@ func claimTasks(t *testing.T, s store.Store) {
 	commit(t, s, store.Save{Tasks: []checkout.Task{old, older, oldest, future, waiting, leased}})
 
 	lease := newID(epoch)
-	first, err := s.ClaimTasks(bounded(t), lease, 2, time.Hour)
+	first, err := s.ClaimTasks(bounded(t), nil, lease, 2, time.Hour)
 	require.NoError(t, err)
 	require.Equal(t, []checkout.ID{oldest.ID, older.ID}, taskIDs(first))
 	for i, want := range []checkout.Task{oldest, older} {
@@ -55,12 +56,37 @@ func claimTasks(t *testing.T, s store.Store) {
 		require.NoError(t, err)
 		require.Equal(t, want, stored)
 	}
-	rest, err := s.ClaimTasks(bounded(t), newID(epoch), 10, time.Hour)
+	rest, err := s.ClaimTasks(bounded(t), nil, newID(epoch), 10, time.Hour)
 	require.NoError(t, err)
 	require.Equal(t, []checkout.ID{old.ID}, taskIDs(rest))
-	none, err := s.ClaimTasks(bounded(t), newID(epoch), 10, time.Hour)
+	none, err := s.ClaimTasks(bounded(t), nil, newID(epoch), 10, time.Hour)
 	require.NoError(t, err)
 	require.Empty(t, none)
+}
+
+// claimKinds checks that who asks for some kinds gets none of another, however old
+// those are, and whether they are free or their lease has ended.
+func claimKinds(t *testing.T, s store.Store) {
+	var all []checkout.Task
+	for i, kind := range []checkout.TaskKind{
+		checkout.TaskLookUp, checkout.TaskLookUpRefund, checkout.TaskWebhook, checkout.TaskLookUp, checkout.TaskWebhook, checkout.TaskRefund,
+	} {
+		free, leased := newTask(epoch.Add(time.Duration(2*i)*time.Second)), newTask(epoch.Add(time.Duration(2*i+1)*time.Second))
+		free.Kind, leased.Kind = kind, kind
+		leased.LeaseID, leased.LeasedUntil = newID(epoch), leased.DueAt
+		all = append(all, free, leased)
+	}
+	commit(t, s, store.Save{Tasks: all})
+	claim := func(limit int, want []checkout.Task, kinds ...checkout.TaskKind) {
+		t.Helper()
+		claimed, err := s.ClaimTasks(bounded(t), kinds, newID(epoch), limit, time.Hour)
+		require.NoError(t, err)
+		require.Equal(t, taskIDs(want), taskIDs(claimed))
+	}
+	claim(3, slices.Concat(all[:2], all[4:5]), checkout.TaskWebhook, checkout.TaskLookUp)
+	claim(10, nil, checkout.TaskInitiate, checkout.TaskAttend)
+	claim(10, slices.Concat(all[2:4], all[5:6], all[8:10]), checkout.TaskWebhook, checkout.TaskLookUpRefund)
+	claim(10, slices.Concat(all[6:8], all[10:]))
 }
 
 // leaseEnds checks that a task whose runner has died goes to another.
@@ -69,7 +95,7 @@ func leaseEnds(t *testing.T, s store.Store) {
 	task.LeaseID, task.LeasedUntil = newID(epoch), epoch.Add(time.Minute)
 	commit(t, s, store.Save{Tasks: []checkout.Task{task}})
 	lease := newID(epoch)
-	claimed, err := s.ClaimTasks(bounded(t), lease, 10, time.Hour)
+	claimed, err := s.ClaimTasks(bounded(t), nil, lease, 10, time.Hour)
 	require.NoError(t, err)
 	require.Equal(t, []checkout.ID{task.ID}, taskIDs(claimed))
 	require.Equal(t, lease, claimed[0].LeaseID)
@@ -85,7 +111,7 @@ func leaseEndsAgain(t *testing.T, s store.Store) {
 		var claimed []checkout.Task
 		require.Eventually(t, func() bool {
 			var err error
-			claimed, err = s.ClaimTasks(bounded(t), newID(epoch), 10, 100*time.Millisecond)
+			claimed, err = s.ClaimTasks(bounded(t), nil, newID(epoch), 10, 100*time.Millisecond)
 			return err == nil && len(claimed) > 0
 		}, 20*time.Second, 10*time.Millisecond)
 		require.Equal(t, []checkout.ID{task.ID}, taskIDs(claimed))
@@ -103,7 +129,7 @@ func releaseTask(t *testing.T, s store.Store) {
 	require.NoError(t, err)
 	require.Equal(t, task, kept)
 	require.NoError(t, s.ReleaseTask(bounded(t), task.ID, task.LeaseID))
-	claimed, err := s.ClaimTasks(bounded(t), newID(epoch), 10, time.Hour)
+	claimed, err := s.ClaimTasks(bounded(t), nil, newID(epoch), 10, time.Hour)
 	require.NoError(t, err)
 	require.Equal(t, []checkout.ID{task.ID}, taskIDs(claimed))
 	require.NoError(t, s.ReleaseTask(bounded(t), newID(epoch), newID(epoch)), "a task that has gone")
@@ -137,7 +163,7 @@ func claimNeverTwice(t *testing.T, handles []store.Store) {
 	var claimed []checkout.ID
 	together(t, handles, func(ctx context.Context, s store.Store, _ int) error {
 		for {
-			tasks, err := s.ClaimTasks(ctx, newID(epoch), 7, time.Hour)
+			tasks, err := s.ClaimTasks(ctx, nil, newID(epoch), 7, time.Hour)
 			if err != nil || len(tasks) == 0 {
 				return err
 			}

@@ -21,7 +21,7 @@ select fenced from event_log where batch_id = ?;
 -- Those that a commit is about to change, or another claims, are left.
 select {task_columns}
 from tasks t force index (tasks_free_at)
-where t.free_at <= ?
+where t.free_at <= ? and (? = '' or find_in_set(t.kind, ?))
 order by t.free_at
 limit ?
 for update skip locked;

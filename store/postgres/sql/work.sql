@@ -74,6 +74,7 @@ with due as (
     select task_id
     from tasks
     where due_at <= now() and not attention and (leased_until is null or leased_until <= now())
+      and ($4::text[] is null or kind::text = any($4::text[]))
     order by due_at, task_id
     limit $2::bigint
     for update skip locked

@@ -31,9 +31,9 @@ LIMIT ?;
 -- name: tasks.due
 SELECT task_id, kind, order_id, due_at, attempts, lease_id, leased_until, attention, last_error, created_at
 FROM tasks
-WHERE lease_id IS NULL AND attention = 0 AND due_at <= ?
+WHERE lease_id IS NULL AND attention = 0 AND due_at <= ?1 AND (?2 = '' OR instr(?2, ' ' || kind || ' '))
 ORDER BY due_at, task_id
-LIMIT ?;
+LIMIT ?3;
 
 -- name: tasks.lease
 UPDATE tasks SET lease_id = ?, leased_until = ? WHERE task_id = ?;
