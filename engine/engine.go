@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"kassa/batch"
@@ -24,6 +25,7 @@ import (
 // Config configures an engine.
 type Config struct {
 	Store   store.Store
+	Kinds   []checkout.TaskKind // of the tasks that this process runs; nil: all
 	Batch   batch.Config
 	Log     *slog.Logger
 	Gate    hold.Gate            // asked before stock is held; nil: none
@@ -34,6 +36,7 @@ type Config struct {
 // Engine decides commands in batches on one store.
 type Engine struct {
 	store    store.Store
+	kinds    []checkout.TaskKind // nil: all
 	log      *slog.Logger
 	lane     *batch.Lane[checkout.ID, *call, Reply]
 	onTasks  func([]checkout.Task)
@@ -100,7 +103,7 @@ func New(cfg Config, onTasks func([]checkout.Task)) *Engine {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	e := &Engine{store: cfg.Store, log: cfg.Log, onTasks: onTasks, clock: clock{store: cfg.Store}, recent: newRecent(), late: newLate()}
+	e := &Engine{store: cfg.Store, kinds: cfg.Kinds, log: cfg.Log, onTasks: onTasks, clock: clock{store: cfg.Store}, recent: newRecent(), late: newLate()}
 	e.owner.store, e.owner.id = cfg.Store, e.names.next(time.Now())
 	e.owned.ask = e.owner.still
 	e.gate = newGate(cfg)
@@ -364,11 +367,25 @@ func (e *Engine) decide(set *workset, c *call) (out batch.Outcome[Reply]) {
 	if reply.Answer != nil {
 		set.keep(c.Key, *reply.Answer)
 	}
+	e.leave(changes.Tasks)
 	set.apply(changes)
 	reply.run = changes.Tasks
 	reply.touched = changes.Orders
 	reply.reign = e.owner.reign.Load()
 	return batch.Outcome[Reply]{Result: reply}
+}
+
+// leave takes the lease off tasks that this process does not run. The saga leases what
+// is due at once to whoever commits it, and there it would wait for the lease's end.
+func (e *Engine) leave(tasks []checkout.Task) {
+	if e.kinds == nil {
+		return
+	}
+	for i := range tasks {
+		if !slices.Contains(e.kinds, tasks[i].Kind) {
+			tasks[i].LeaseID, tasks[i].LeasedUntil = checkout.ID{}, time.Time{}
+		}
+	}
 }
 
 // try decides a command and renders its answer. A command that panics gets an

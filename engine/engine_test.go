@@ -36,8 +36,13 @@ type bench struct {
 
 func newBench(t *testing.T, s store.Store, stock int64) *bench {
 	t.Helper()
-	b := &bench{store: s}
-	b.engine = engine.New(engine.Config{Store: s}, func(tasks []checkout.Task) {
+	return newBenchOf(t, engine.Config{Store: s}, stock)
+}
+
+func newBenchOf(t *testing.T, cfg engine.Config, stock int64) *bench {
+	t.Helper()
+	b := &bench{store: cfg.Store}
+	b.engine = engine.New(cfg, func(tasks []checkout.Task) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		b.tasks = append(b.tasks, tasks...)
@@ -137,9 +142,9 @@ func TestAnAnswerIsKeptForItsKey(t *testing.T) {
 	require.NoError(t, err, "a refusal is not kept: the key is still free")
 }
 
-func TestATaskIsHandedOverOnceItsCommitIsDurable(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, memory.New(memory.Config{}), 5)
+// initiate places an order and begins to pay it, which owes a task at once.
+func (b *bench) initiate(t *testing.T) saga.Result {
+	t.Helper()
 	placed, err := b.engine.Do(t.Context(), order(1))
 	require.NoError(t, err)
 	res, err := b.engine.Do(t.Context(), saga.InitiatePayment{
@@ -147,6 +152,41 @@ func TestATaskIsHandedOverOnceItsCommitIsDurable(t *testing.T) {
 		Routes: []saga.Route{{Gateway: "stripe", Methods: []checkout.Method{checkout.MethodCard}, Closable: true}},
 	})
 	require.NoError(t, err)
+	return res
+}
+
+// A task of a kind that another process runs is free as soon as it is there.
+func TestATaskOfAnotherProcessIsNotLeased(t *testing.T) {
+	t.Parallel()
+	for name, kinds := range map[string][]checkout.TaskKind{"no kind": {}, "another kind": {checkout.TaskWebhook}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBenchOf(t, engine.Config{Store: memory.New(memory.Config{}), Kinds: kinds}, 5)
+			res := b.initiate(t)
+			claimed, err := b.store.ClaimTasks(t.Context(), []checkout.TaskKind{checkout.TaskInitiate}, checkout.ID{1}, 10, time.Minute)
+			require.NoError(t, err)
+			require.Len(t, claimed, 1)
+			require.Equal(t, res.Payment.ID, claimed[0].ID)
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			require.Empty(t, b.tasks)
+		})
+	}
+	t.Run("its own kind", func(t *testing.T) {
+		t.Parallel()
+		b := newBenchOf(t, engine.Config{Store: memory.New(memory.Config{}), Kinds: []checkout.TaskKind{checkout.TaskInitiate}}, 5)
+		res := b.initiate(t)
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		require.Len(t, b.tasks, 1)
+		require.Equal(t, res.Payment.ID, b.tasks[0].ID)
+	})
+}
+
+func TestATaskIsHandedOverOnceItsCommitIsDurable(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, memory.New(memory.Config{}), 5)
+	res := b.initiate(t)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	require.Len(t, b.tasks, 1)
