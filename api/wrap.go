@@ -94,12 +94,16 @@ func (s *server) serve(w *recorder, r *http.Request) {
 }
 
 // noRoute answers what no route takes, in the words of the mux: 404, or 405 with
-// the methods that are allowed.
+// the methods that are allowed. A process that does not serve the API must not say
+// that an order is not there.
 func (s *server) noRoute(w *recorder, r *http.Request) {
 	p := fromRefusal(checkout.Refuse(checkout.CodeNotFound, "there is no such path; see /docs"))
-	if w.verdict.status == http.StatusMethodNotAllowed {
+	switch {
+	case w.verdict.status == http.StatusMethodNotAllowed:
 		w.ResponseWriter.Header()["Allow"] = w.verdict.header["Allow"]
 		p = unreadable(http.StatusMethodNotAllowed, "this path does not take "+shown(r.Method))
+	case s.OperationsOnly:
+		p = fromRefusal(checkout.Refuse(checkout.CodeOverloaded, "this process has no api role and does not serve the API; send the request to one that has"))
 	}
 	w.call.code = p.Code
 	w.unrouted = true
