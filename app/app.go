@@ -47,6 +47,10 @@ type App struct {
 // shop, where it is not nil, makes the pages for everything that the API does not
 // serve.
 func Run(ctx context.Context, cfg Config, adapters Adapters, log *slog.Logger, shop func(store.Reader) (http.Handler, error)) (_ *App, err error) {
+	does, err := cfg.roles()
+	if err != nil {
+		return nil, err
+	}
 	s, err := OpenStore(ctx, cfg, adapters, Serve)
 	if err != nil {
 		return nil, err
@@ -68,7 +72,7 @@ func Run(ctx context.Context, cfg Config, adapters Adapters, log *slog.Logger, s
 		return nil, err
 	}
 	metrics := telemetry.NewMetrics(func() int { return a.Engine.Waiting() })
-	a.startEngine(accounts, metrics)
+	a.startEngine(does, accounts, metrics)
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", cfg.Listen, err)
@@ -77,11 +81,11 @@ func Run(ctx context.Context, cfg Config, adapters Adapters, log *slog.Logger, s
 	if cfg.PublicURL == "" {
 		cfg.PublicURL = a.URL
 	}
-	if a.api, err = a.handler(ctx, cfg, accounts, metrics); err != nil {
+	if a.api, err = a.handler(ctx, cfg, does, accounts, metrics); err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
 	handler := http.Handler(a.api)
-	if shop != nil {
+	if shop != nil && does.has(RoleAPI) {
 		pages, err := shop(s)
 		if err != nil {
 			return nil, errors.Join(err, listener.Close())
@@ -90,7 +94,7 @@ func Run(ctx context.Context, cfg Config, adapters Adapters, log *slog.Logger, s
 	}
 	a.serve(listener, handler)
 	a.runner.Start()
-	log.Info("kassa serves", "url", a.URL, "store", maskURL(cfg.Store.URL), "gateways", cfg.accountOrder())
+	log.Info("kassa serves", "roles", does, "url", a.URL, "store", maskURL(cfg.Store.URL), "gateways", cfg.accountOrder())
 	return a, nil
 }
 
@@ -113,13 +117,15 @@ func checkSchema(ctx context.Context, s store.Store) error {
 	return nil
 }
 
-func (a *App) startEngine(accounts []payments.Account, metrics *telemetry.Metrics) {
+func (a *App) startEngine(does roles, accounts []payments.Account, metrics *telemetry.Metrics) {
 	a.runner = tasks.New(tasks.Config{
 		Source: a.Store, Log: a.log,
-		OnRun: func(kind checkout.TaskKind, took time.Duration, err error) { metrics.TaskRan(string(kind), took, err) },
+		Kinds: does.kinds(), NoSweep: !does.has(RoleOrchestrator), Poll: does.poll(),
+		Shared: a.Store.Clock() == nil, // else the database is this process's own
+		OnRun:  func(kind checkout.TaskKind, took time.Duration, err error) { metrics.TaskRan(string(kind), took, err) },
 	})
 	a.Engine = engine.New(engine.Config{
-		Store: a.Store, Log: a.log,
+		Store: a.Store, Kinds: does.kinds(), Log: a.log,
 		Gate: a.Gate, OnAsk: metrics.GateAsked, OnDrift: metrics.GateDrifted,
 		Batch: batch.Config{
 			OnCommit:  metrics.Committed,
@@ -133,7 +139,7 @@ func (a *App) startEngine(accounts []payments.Account, metrics *telemetry.Metric
 	a.runner.Bind(a.Engine, a.Payments.Handlers())
 }
 
-func (a *App) handler(ctx context.Context, cfg Config, accounts []payments.Account, metrics *telemetry.Metrics) (*api.API, error) {
+func (a *App) handler(ctx context.Context, cfg Config, does roles, accounts []payments.Account, metrics *telemetry.Metrics) (*api.API, error) {
 	var fresh [32]byte
 	_, _ = rand.Read(fresh[:]) // crypto/rand.Read never fails (Go 1.24)
 	secret, err := a.Store.Secret(ctx, "order_token", fresh[:])
@@ -154,8 +160,9 @@ func (a *App) handler(ctx context.Context, cfg Config, accounts []payments.Accou
 		Warehouses: cfg.Warehouses, HoldTTL: cfg.HoldTTL, Currency: money.Currency(cfg.Currency),
 		TokenSecret: secret, CheckoutURL: cfg.checkoutURL(),
 		MaxUnitsPerSession: cfg.LockLimits.UnitsPerSession, MaxUnitsPerIP: cfg.LockLimits.UnitsPerIP,
-		ClientIP: clientIP(proxies),
-		Metrics:  metrics.Handler(), OnRequest: metrics.Requested, Now: time.Now, Log: a.log,
+		ClientIP:       clientIP(proxies),
+		OperationsOnly: !does.has(RoleAPI),
+		Metrics:        metrics.Handler(), OnRequest: metrics.Requested, Now: time.Now, Log: a.log,
 	})
 }
 

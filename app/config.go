@@ -25,6 +25,8 @@ import (
 // Config is what a process is told by its file and its environment. A key that is
 // not here is an error that names it.
 type Config struct {
+	// Roles say which part of the work this process does: all of it by default.
+	Roles []string `koanf:"roles"`
 	// Listen is the address of the API: 127.0.0.1:8080 by default.
 	Listen string `koanf:"listen"`
 	// PublicURL is how buyers' browsers reach this process; by default the address
@@ -155,6 +157,9 @@ func (c *Config) check() error {
 	if _, err := parseProxies(c.TrustedProxies); err != nil {
 		return err
 	}
+	if _, err := c.roles(); err != nil {
+		return err
+	}
 	if len(c.Warehouses) == 0 {
 		return fmt.Errorf("config: warehouses is empty; leave it out for one warehouse named main")
 	}
@@ -181,7 +186,7 @@ func (c Config) Masked() map[string]any {
 		gateways[name] = mask(g)
 	}
 	return map[string]any{
-		"listen": c.Listen, "public_url": maskURL(c.PublicURL), "checkout_url": maskPage(c.CheckoutURL),
+		"roles": c.roleNames(), "listen": c.Listen, "public_url": maskURL(c.PublicURL), "checkout_url": maskPage(c.CheckoutURL),
 		"trusted_proxies": c.TrustedProxies,
 		"store":           map[string]any{"url": maskURL(c.Store.URL), "max_conns": c.Store.MaxConns},
 		"gate":            map[string]any{"url": maskURL(c.Gate.URL)},

@@ -18,6 +18,7 @@ type configFlag struct {
 type serveCommand struct {
 	configFlag
 	pprofFlag
+	Roles []string `help:"What this process does: api, orchestrator, payments. All of it by default; goes over the configuration." placeholder:"ROLE,..."`
 }
 
 // Run serves until it is told to stop.
@@ -25,6 +26,9 @@ func (c serveCommand) Run(ctx context.Context) (err error) {
 	cfg, err := app.LoadConfig(c.Config)
 	if err != nil {
 		return err
+	}
+	if len(c.Roles) > 0 {
+		cfg.Roles = c.Roles
 	}
 	log, err := telemetry.NewLogger(os.Stderr, cfg.Log.Format, cfg.Log.Level)
 	if err != nil {
