@@ -139,7 +139,8 @@ func (d *draft) event(o *checkout.Order, kind string, data map[string]any) {
 }
 
 // runNow owes a task at once: it is leased to the process that commits it, which
-// runs it without waiting for any poll.
+// runs it without waiting for any poll. Of a process that does not run such tasks the
+// engine takes the lease off again.
 func (d *draft) runNow(t checkout.Task) {
 	t.DueAt = d.now()
 	t.LeaseID = d.id

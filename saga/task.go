@@ -106,8 +106,9 @@ func (c FailTask) initiate(d *draft, o *checkout.Order, p *checkout.Payment) {
 	d.fail(o, p, checkout.PaymentReport{Status: checkout.PaymentFailed, Failure: failure})
 }
 
-// firstRun tells whether nobody can have run a task before. What a call certainly
-// did not do, one whose process died in the middle may have done.
+// firstRun tells whether nobody can have run a task before: its lease ends when the one
+// that its commit gave would, or sooner. What a call certainly did not do, one whose
+// process died in the middle may have done.
 func firstRun(t checkout.Task) bool {
 	return t.Attempts == 0 && !t.LeasedUntil.After(t.CreatedAt.Add(checkout.TaskLease))
 }
