@@ -57,14 +57,14 @@ func (rs roles) kinds() []checkout.TaskKind {
 	return kinds
 }
 
-// splitPoll is how often a process looks for due tasks where others commit them, for a
-// buyer waits for some of them.
-const splitPoll = 100 * time.Millisecond
+// buyersPoll is the pause between two looks for tasks that others commit and buyers
+// wait for.
+const buyersPoll = 100 * time.Millisecond
 
 // poll is the pause between two looks for due tasks; 0: the usual.
 func (rs roles) poll() time.Duration {
-	if rs.split() {
-		return splitPoll
+	if rs.split() && rs.has(RolePayments) {
+		return buyersPoll
 	}
 	return 0
 }

@@ -40,7 +40,7 @@ type Config struct {
 	Source   Source
 	Engine   *engine.Engine
 	Handlers map[checkout.TaskKind]Handler
-	Kinds    []checkout.TaskKind // that are claimed; nil: all. None: other processes run the tasks
+	Kinds    []checkout.TaskKind // that are claimed; nil: all. Empty: other processes run them
 	NoSweep  bool                // other processes sweep
 	Shared   bool                // other processes may run on the store
 	Workers  int                 // tasks that run at once; 64 by default
@@ -252,9 +252,9 @@ func (r *Runner) claim(ctx context.Context) {
 	}
 }
 
-// found is how soon after its making a task of another process's commit is claimed,
-// or the saga takes it for one that somebody may have run before.
-const found = 5 * time.Second
+// firstClaim is how soon after its making a task is claimed that another process's
+// commit left to this one, or the saga takes it for one that may have run before.
+const firstClaim = 5 * time.Second
 
 // lease is how long a claimed task is this process's. The lease that a commit gives
 // ends TaskLease after the task's making, and so the saga knows a first run: it is
@@ -263,7 +263,7 @@ const found = 5 * time.Second
 // be on a SQLite file, which a new process opens, and nowhere else.
 func (r *Runner) lease() time.Duration {
 	if r.cfg.Shared {
-		return checkout.TaskLease - found
+		return checkout.TaskLease - firstClaim
 	}
 	return checkout.TaskLease
 }
