@@ -302,3 +302,31 @@ func TestQuotedSize(t *testing.T) {
 		}
 	}
 }
+
+// TestSilence: the network passes nothing on any more, and no connection breaks. Once a
+// transaction has found that out, the next one does not try the others in turn.
+func TestSilence(t *testing.T) {
+	t.Parallel()
+	config := newDatabase(t)
+	require.NoError(t, open(t, config).Migrate(t.Context()))
+	p, config := newProxy(t, config)
+	config.MaxConns = 4
+	s := open(t, config)
+	txs := make([]store.Tx, config.MaxConns)
+	for i := range txs {
+		txs[i] = loaded(t, s)
+	}
+	for _, tx := range txs[1:] {
+		require.NoError(t, tx.Rollback(t.Context()))
+	}
+	p.silence()
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	require.Error(t, txs[0].Commit(ctx, holdSave("x")))
+	ctx, cancel = context.WithTimeout(t.Context(), connectTimeout-time.Second)
+	defer cancel()
+	next, err := s.Begin(ctx)
+	require.NoError(t, err)
+	require.NoError(t, next.Load(ctx, saga.Keys{}, saga.NewState()))
+	require.NoError(t, next.Rollback(ctx))
+}

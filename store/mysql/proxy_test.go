@@ -22,7 +22,12 @@ type proxy struct {
 	running  sync.WaitGroup
 	commands atomic.Int64
 	cut      atomic.Pointer[cut]
+	links    atomic.Int64
+	silent   atomic.Int64 // that many, the oldest, pass nothing on any more
 }
+
+// silence has the connections that there are pass nothing on, and stay open.
+func (p *proxy) silence() { p.silent.Store(p.links.Load()) }
 
 const comQuery = 3
 
@@ -75,7 +80,7 @@ func (p *proxy) accept() {
 			_ = client.Close()
 			return
 		}
-		l := &link{proxy: p, client: client, server: server}
+		l := &link{proxy: p, client: client, server: server, number: p.links.Add(1)}
 		p.running.Go(l.forward)
 		p.running.Go(l.answer)
 	}
@@ -85,6 +90,7 @@ func (p *proxy) accept() {
 type link struct {
 	*proxy
 	client, server net.Conn
+	number         int64
 	broken         atomic.Pointer[cut]
 }
 
@@ -94,6 +100,9 @@ func (l *link) forward() {
 		packet, err := readPacket(l.client)
 		if err != nil {
 			return
+		}
+		if l.number <= l.silent.Load() {
+			continue
 		}
 		if packet[3] == 0 && packet[4] == comQuery {
 			l.commands.Add(1)

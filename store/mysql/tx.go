@@ -110,7 +110,7 @@ func (t *tx) commit(ctx context.Context) error {
 		return mapError(err)
 	}
 	if err := t.conn.exec(ctx, step{sql: statement("commit")}); err != nil {
-		t.conn.hangUp()
+		t.hangUp()
 		t.end()
 		return commitError(err)
 	}
@@ -164,10 +164,19 @@ func (t *tx) abort(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
 	defer cancel()
 	if err := t.conn.exec(ctx, step{sql: statement("rollback")}); err != nil {
-		t.conn.hangUp()
+		t.hangUp()
 		return
 	}
 	t.conn.release()
+}
+
+// hangUp closes the connection and those that nobody uses: they go the same way, and
+// where it has become silent each would be waited for in turn.
+func (t *tx) hangUp() {
+	t.conn.hangUp()
+	most := t.store.db.Stats().MaxOpenConnections
+	t.store.db.SetMaxIdleConns(-1)
+	t.store.db.SetMaxIdleConns(most)
 }
 
 func (t *tx) end() { t.conn, t.spent = nil, true }

@@ -213,3 +213,32 @@ func TestServerGone(t *testing.T) {
 	_, err = s.Levels(t.Context(), "A")
 	require.ErrorIs(t, err, store.ErrUnavailable)
 }
+
+// TestSilence: the network passes nothing on any more, and no connection breaks. Once a
+// transaction has found that out, the next one does not try the others in turn.
+func TestSilence(t *testing.T) {
+	t.Parallel()
+	config := newSchema(t)
+	require.NoError(t, open(t, config).Migrate(t.Context()))
+	p, config := newProxy(t, config)
+	config.MaxConns = 4
+	s := open(t, config)
+	txs := make([]store.Tx, config.MaxConns)
+	for i := range txs {
+		txs[i] = loaded(t, s)
+	}
+	for _, tx := range txs[1:] {
+		require.NoError(t, tx.Rollback(t.Context()))
+	}
+	time.Sleep(1100 * time.Millisecond) // so long unused, they are asked for a sign of life
+	p.silence()
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, txs[0].Commit(ctx, holdSave("x")), store.ErrUnknownCommit)
+	ctx, cancel = context.WithTimeout(t.Context(), connectTimeout-time.Second)
+	defer cancel()
+	next, err := s.Begin(ctx)
+	require.NoError(t, err)
+	require.NoError(t, next.Load(ctx, saga.Keys{}, saga.NewState()))
+	require.NoError(t, next.Rollback(ctx))
+}

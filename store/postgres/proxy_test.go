@@ -24,7 +24,12 @@ type proxy struct {
 	flights  atomic.Int64 // with statements in them
 	cut      atomic.Pointer[cut]
 	sent     atomic.Pointer[chan struct{}]
+	links    atomic.Int64
+	silent   atomic.Int64 // that many, the oldest, pass nothing on any more
 }
+
+// silence has the connections that there are pass nothing on, and stay open.
+func (p *proxy) silence() { p.silent.Store(p.links.Load()) }
 
 // nextSent is closed when the next flight is on its way to the server.
 func (p *proxy) nextSent() chan struct{} {
@@ -88,7 +93,7 @@ func (p *proxy) accept() {
 			_ = client.Close()
 			return
 		}
-		l := &link{proxy: p, client: client, server: server}
+		l := &link{proxy: p, client: client, server: server, number: p.links.Add(1)}
 		p.running.Go(l.forward)
 		p.running.Go(l.answer)
 	}
@@ -98,6 +103,7 @@ func (p *proxy) accept() {
 type link struct {
 	*proxy
 	client, server net.Conn
+	number         int64
 	broken         atomic.Pointer[cut]
 }
 
@@ -114,6 +120,9 @@ func (l *link) forward() {
 		kind, message, err := readMessage(l.client)
 		if err != nil {
 			return
+		}
+		if l.number <= l.silent.Load() {
+			continue
 		}
 		if kind == 'B' {
 			binds = append(binds, len(flight))

@@ -170,16 +170,25 @@ func (t *tx) Rollback(ctx context.Context) error {
 // closed, which says the same.
 func (t *tx) abort(ctx context.Context) {
 	defer t.end()
-	if t.conn == nil || t.conn.Conn().IsClosed() || t.conn.Conn().PgConn().TxStatus() == 'I' {
+	if t.conn == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
-	defer cancel()
-	if _, err := t.conn.Exec(ctx, "rollback"); err != nil {
+	if conn := t.conn.Conn(); !conn.IsClosed() {
+		if conn.PgConn().TxStatus() == 'I' {
+			return
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
+		defer cancel()
+		if _, err := conn.Exec(ctx, "rollback"); err == nil {
+			return
+		}
 		// The server rolls back when it sees the connection closed; its answer
 		// to the closing adds nothing.
-		_ = t.conn.Conn().Close(ctx)
+		_ = conn.Close(ctx)
 	}
+	// The others go the same way, and where it has become silent each would be waited
+	// for in turn.
+	t.pool.Reset()
 }
 
 // end gives the connection back. The pool keeps none that is closed or still
