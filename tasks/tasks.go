@@ -300,7 +300,7 @@ func (r *Runner) sweeper() func(context.Context) {
 			return
 		}
 		r.expireOrders(ctx, s, lookFarBack)
-		r.purge(ctx)
+		r.purge(ctx, s.since)
 		rare = time.Now()
 	}
 }
@@ -401,10 +401,15 @@ func (r *Runner) submit(ctx context.Context, commands []saga.Command) []error {
 	return errs
 }
 
-func (r *Runner) purge(ctx context.Context) {
+// purge removes answers that have been kept for long enough. now is the database's time,
+// as the sweep has it: a process whose clock is wrong must not forget them too soon.
+func (r *Runner) purge(ctx context.Context, now time.Time) {
 	const chunk, chunks = 5000, 20
+	if now.IsZero() { // no sweep has learned it yet
+		return
+	}
 	for range chunks {
-		n, err := r.cfg.Source.PurgeAnswers(ctx, time.Now().Add(-r.cfg.Retain), chunk)
+		n, err := r.cfg.Source.PurgeAnswers(ctx, now.Add(-r.cfg.Retain), chunk)
 		if err != nil {
 			r.complain(ctx, "old answers could not be purged", err)
 			return

@@ -463,3 +463,37 @@ func TestAResultThatCannotBeCommittedEndsWithAnOperator(t *testing.T) {
 		r.close(t)
 	})
 }
+
+// purged notes up to when answers were purged.
+type purged struct {
+	store.Store
+	before []time.Time
+}
+
+func (p *purged) PurgeAnswers(ctx context.Context, before time.Time, limit int) (int, error) {
+	p.before = append(p.before, before)
+	return p.Store.PurgeAnswers(ctx, before, limit)
+}
+
+// How long an answer was kept is told by the database's clock: a process whose own one
+// is days ahead must not forget answers that were promised to be kept.
+func TestAnswersAreKeptByTheDatabasesClock(t *testing.T) {
+	t.Parallel()
+	for name, ahead := range map[string]time.Duration{"ahead": 100 * time.Hour, "behind": -100 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				now := func() time.Time { return time.Now().Add(-ahead) }
+				p := &purged{Store: memory.New(memory.Config{Now: now})}
+				r := newRigOn(t, p, tasks.Config{Retain: 48 * time.Hour}, remember)
+				r.runner.Start()
+				time.Sleep(3 * time.Minute)
+				r.close(t)
+				require.NotEmpty(t, p.before)
+				for _, before := range p.before {
+					require.WithinRange(t, before, now().Add(-48*time.Hour-5*time.Minute), now().Add(-48*time.Hour))
+				}
+			})
+		})
+	}
+}
