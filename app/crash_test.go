@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -39,10 +40,11 @@ func TestCrash(t *testing.T) {
 	}
 }
 
-func buildBinary(t *testing.T) string {
+func buildBinary(t *testing.T, flags ...string) string {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "kassa")
-	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "kassa/cmd/kassa").CombinedOutput()
+	args := slices.Concat([]string{"build", "-o", binary}, flags, []string{"kassa/cmd/kassa"})
+	out, err := exec.CommandContext(t.Context(), "go", args...).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	return binary
 }
@@ -53,6 +55,7 @@ type process struct {
 	binary string
 	config string
 	listen string
+	env    []string // beside the test's own
 	cmd    *exec.Cmd
 	log    *os.File
 }
@@ -60,6 +63,7 @@ type process struct {
 func (p *process) start() {
 	p.t.Helper()
 	cmd := exec.Command(p.binary, "serve", "--config", p.config)
+	cmd.Env = append(os.Environ(), p.env...)
 	cmd.Stdout, cmd.Stderr = p.log, p.log
 	require.NoError(p.t, cmd.Start())
 	p.cmd = cmd
@@ -102,9 +106,9 @@ gateways:
 			_ = p.cmd.Process.Kill()
 			_ = p.cmd.Wait()
 		}
-		if t.Failed() {
+		if t.Failed() || os.Getenv("KASSA_TEST_LOGS") != "" {
 			written, _ := os.ReadFile(log.Name())
-			t.Logf("the server's log:\n%s", written[max(0, len(written)-4000):])
+			t.Logf("the server's log:\n%s", written[max(0, len(written)-40000):])
 		}
 		_ = log.Close()
 	})

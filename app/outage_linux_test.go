@@ -3,6 +3,9 @@ package app_test
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,7 +22,8 @@ func TestOutages(t *testing.T) {
 	t.Parallel()
 	skipOutages(t)
 	server, gate := newCluster(t), redistest.Start(t)
-	n := startNodes(t, 3, behind(shopURL(server), gate.URL))
+	place := behind(shopURL(server), gate.URL)
+	n := startNodes(t, place, slices.Repeat([]string{place}, 3)...)
 	outages := []func(){
 		func() { gate.Flush(t) },
 		func() { gate.Kill(); server.crash(); gate.Restart(t) },
@@ -42,7 +46,8 @@ func TestFailover(t *testing.T) {
 	skipOutages(t)
 	primary := newCluster(t)
 	standby := primary.newStandby()
-	n := startNodes(t, 2, shopURL(primary, standby))
+	place := shopURL(primary, standby)
+	n := startNodes(t, place, place, place)
 	pause()
 	primary.kill()
 	standby.promote()
@@ -64,52 +69,86 @@ func pause() { time.Sleep(time.Duration(300+rand.IntN(1000)) * time.Millisecond)
 type nodes struct {
 	t         *testing.T
 	shop      *shop
-	place     string // its database and gate
+	place     string   // its database and gate
+	env       []string // of the processes
 	processes []*process
+	shops     []*shop // by process
 	buyers    []*buyers
-	stop      func() // ends the buyers and waits for them
+
+	ctx    context.Context // of those who buy
+	cancel func()
+	waits  sync.WaitGroup
 }
 
-func startNodes(t *testing.T, count int, place string) *nodes {
+// startNodes starts a process for each way to a place.
+func startNodes(t *testing.T, place string, ways ...string) *nodes {
 	t.Helper()
-	g := startSandbox(t)
-	n := &nodes{t: t, place: place, shop: stock(t, place, g)}
+	n := newNodes(t, place)
 	binary := buildBinary(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	t.Cleanup(cancel)
-	n.stop = cancel
-	for range count {
-		p := newProcess(t, binary, place, g)
-		p.start()
-		s := *n.shop
-		s.url = "http://" + p.listen
-		b := &buyers{s: &s, name: p.listen, promised: map[string]string{}}
-		wg, before := b.run(ctx, 8), n.stop
-		n.stop = func() {
-			before()
-			wg.Wait()
-		}
-		n.processes, n.buyers = append(n.processes, p), append(n.buyers, b)
+	for _, way := range ways {
+		n.sell(n.serve(binary, way))
 	}
-	g.SetWebhook(n.buyers[0].s.url+"/webhooks/stripe", webhookSecret)
 	return n
+}
+
+// newNodes fills a store; no process serves it yet.
+func newNodes(t *testing.T, place string) *nodes {
+	t.Helper()
+	n := &nodes{t: t, place: place, shop: stock(t, place, startSandbox(t))}
+	n.ctx, n.cancel = context.WithCancel(t.Context())
+	t.Cleanup(n.stop)
+	return n
+}
+
+// serve starts a process. The gateway's webhooks go to the first one.
+func (n *nodes) serve(binary, way string) *shop {
+	n.t.Helper()
+	p := newProcess(n.t, binary, way, n.shop.gateway)
+	p.env = n.env
+	p.start()
+	s := *n.shop
+	s.url = "http://" + p.listen
+	n.processes, n.shops = append(n.processes, p), append(n.shops, &s)
+	n.shop.gateway.SetWebhook(n.shops[0].url+"/webhooks/stripe", webhookSecret)
+	return &s
+}
+
+// sell sends buyers to a process.
+func (n *nodes) sell(s *shop) {
+	b := &buyers{s: s, name: strings.TrimPrefix(s.url, "http://"), promised: map[string]string{}}
+	n.buyers = append(n.buyers, b)
+	n.waits.Go(b.run(n.ctx, 8).Wait)
+}
+
+// stop ends those who buy and waits for them.
+func (n *nodes) stop() {
+	n.cancel()
+	n.waits.Wait()
+}
+
+// last ends all processes and starts another one, which finishes what is open.
+func (n *nodes) last() *shop {
+	n.t.Helper()
+	for _, p := range n.processes {
+		p.kill()
+	}
+	return runShop(n.t, config(n.place, n.shop.gateway), n.shop.gateway)
 }
 
 // finish waits until every process sells again, and proves that all that was promised
 // is there.
-func (n *nodes) finish() {
+func (n *nodes) finish() (last *shop) {
 	n.t.Helper()
 	for _, b := range n.buyers {
 		sold := b.sold()
 		eventually(n.t, bound, "that "+b.s.url+" sells", func() bool { return b.sold() > sold })
 	}
 	n.stop()
-	for _, p := range n.processes {
-		p.kill()
-	}
-	requireKept(n.t, runShop(n.t, config(n.place, n.shop.gateway), n.shop.gateway), n.buyers...)
+	last = n.last()
+	requireKept(n.t, last, n.buyers...)
 	for _, b := range n.buyers {
 		n.t.Logf("%s: at most %s without an order", b.s.url, b.gap.Round(10*time.Millisecond))
 		require.Positive(n.t, b.gap)
 	}
+	return last
 }
