@@ -24,7 +24,7 @@ const (
 	// callTimeout bounds one exchange with the server where the caller's context
 	// does not: a network that swallows packets answers nothing at all. It is
 	// longer than the statement's limit, so that a slow server can say so itself.
-	callTimeout = 30 * time.Second
+	callTimeout = 20 * time.Second
 	// rollbackTimeout bounds the goodbye of a transaction. Its caller's context may
 	// have ended, which is no reason to leave the rows locked.
 	rollbackTimeout = 2 * time.Second

@@ -242,3 +242,17 @@ func TestSilence(t *testing.T) {
 	require.NoError(t, next.Load(ctx, saga.Keys{}, saga.NewState()))
 	require.NoError(t, next.Rollback(ctx))
 }
+
+// TestSilentRead: a read that was not answered in time does not keep its place in the
+// pool for much longer.
+func TestSilentRead(t *testing.T) {
+	t.Parallel()
+	p, s, _ := broken(t)
+	p.silence()
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, s.Read(ctx, saga.Keys{}, saga.NewState()), store.ErrUnavailable)
+	ctx, cancel = context.WithTimeout(t.Context(), 2*rollbackTimeout)
+	defer cancel()
+	require.NoError(t, s.Read(ctx, saga.Keys{}, saga.NewState()))
+}

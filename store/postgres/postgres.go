@@ -27,7 +27,7 @@ const (
 	// callTimeout bounds one exchange with the server where the caller's context
 	// does not: a network that swallows packets answers nothing at all. It is
 	// longer than statement_timeout, so that a slow server can say so itself.
-	callTimeout = 30 * time.Second
+	callTimeout = 20 * time.Second
 )
 
 // serverSettings are the run-time parameters of a connection, where the URL does
@@ -40,7 +40,7 @@ var serverSettings = map[string]string{
 	"timezone":                            "UTC",
 	"statement_timeout":                   "15s",
 	"lock_timeout":                        "5s",
-	"idle_in_transaction_session_timeout": "15s",
+	"idle_in_transaction_session_timeout": "5s",
 	"plan_cache_mode":                     "force_generic_plan",
 	"enable_seqscan":                      "off",
 	"enable_hashjoin":                     "off",
@@ -103,6 +103,7 @@ func poolConfig(config Config) (*pgxpool.Config, error) {
 		return nil
 	}
 	c.PrepareConn = learnTypes
+	c.BeforeClose = hangUpSoon
 	for name, value := range serverSettings {
 		if _, ok := c.ConnConfig.RuntimeParams[name]; !ok {
 			c.ConnConfig.RuntimeParams[name] = value
@@ -112,6 +113,12 @@ func poolConfig(config Config) (*pgxpool.Config, error) {
 		c.ConnConfig.RuntimeParams["search_path"] = pgx.Identifier{config.Schema}.Sanitize()
 	}
 	return c, nil
+}
+
+// hangUpSoon bounds the goodbye of a connection. The driver waits 15 seconds for the
+// answer of a server that has become silent, and as long it keeps a place in the pool.
+func hangUpSoon(conn *pgx.Conn) {
+	time.AfterFunc(rollbackTimeout, func() { _ = conn.PgConn().Conn().Close() }) // mostly it is closed by then
 }
 
 // Ping asks the server for a sign of life.
