@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -24,24 +25,29 @@ import (
 func TestNetwork(t *testing.T) {
 	t.Parallel()
 	skipOutages(t)
-	seed := testSeed(t)
-	t.Run("postgres behind redis", func(t *testing.T) {
-		t.Parallel()
-		server, gate := postgresURL(t), redistest.Start(t)
-		first, way1 := newNetwork(t, server)
-		second, way2 := newNetwork(t, server)
-		toGate, gateWay := newNetwork(t, gate.URL)
-		n := startNodes(t, behind(server, gate.URL), behind(way1, gateWay), behind(way2, gate.URL))
-		n.endure(seed, first, second, toGate)
-	})
-	t.Run("mysql", func(t *testing.T) {
-		t.Parallel()
-		server := requireMySQL(t)
-		first, way1 := newNetwork(t, server)
-		second, way2 := newNetwork(t, server)
-		startNodes(t, server, way1, way2).endure(seed, first, second)
-	})
+	var shops []*nodes
+	var networks []*network
+	server, gate := postgresURL(t), redistest.Start(t)
+	to, ways := newNetworks(t, server, server, gate.URL)
+	shops = append(shops, startNodes(t, behind(server, gate.URL), behind(ways[0], ways[2]), behind(ways[1], gate.URL)))
+	networks = append(networks, to...)
+	if server := mysqlURL(t); server != "" {
+		to, ways := newNetworks(t, server, server)
+		shops = append(shops, startNodes(t, server, ways...))
+		networks = append(networks, to...)
+	}
+	var crowds []*crowd
+	for _, n := range shops {
+		crowds = append(crowds, n.startCrowd(few))
+	}
+	trouble(t, networks)
+	for i, n := range shops {
+		crowds[i].requireSoldOut(n.finish())
+	}
 }
+
+// few is how many units the crowd can get.
+const few = 100
 
 // testSeed is KASSA_TEST_SEED, or random.
 func testSeed(t *testing.T) uint64 {
@@ -56,36 +62,19 @@ func testSeed(t *testing.T) uint64 {
 	return seed
 }
 
-func requireMySQL(t *testing.T) string {
-	t.Helper()
-	url := mysqlURL(t)
-	if url == "" {
-		t.Skip("KASSA_TEST_MYSQL is not set: run the tests by make test")
-	}
-	return url
-}
-
 // troubled is how long the networks are at fault.
 const troubled = 16 * time.Second
 
-// endure lets all networks fail, each in its own order, while a crowd buys the last
-// units of a product.
-func (n *nodes) endure(seed uint64, networks ...*network) {
-	n.t.Helper()
-	const few = 100
-	crowd := n.startCrowd(few)
+// trouble lets all networks fail, each in an order of its own.
+func trouble(t *testing.T, networks []*network) {
+	t.Helper()
+	seed := testSeed(t)
 	var wg sync.WaitGroup
-	for i, network := range networks {
+	for i, n := range networks {
 		random := rand.New(rand.NewPCG(seed, uint64(i)))
-		wg.Go(func() { network.fail(n.t, random, fmt.Sprintf("network %d", i)) })
+		wg.Go(func() { n.fail(t, random, fmt.Sprintf("network %d", i)) })
 	}
 	wg.Wait()
-	last := n.finish()
-	for k := 0; crowd.want(last, fmt.Sprintf("last-%d", k)); k++ {
-	}
-	require.Len(n.t, crowd.got, few)
-	crowd.requireTold(last)
-	last.requireClean()
 }
 
 // fail plays faults for a while, each once before one comes again.
@@ -129,31 +118,39 @@ var faults = []struct {
 func TestSilence(t *testing.T) {
 	t.Parallel()
 	skipOutages(t)
-	for name, open := range map[string]func(*testing.T) string{"postgres": postgresURL, "mysql": requireMySQL} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			server := open(t)
-			network, way := newNetwork(t, server)
-			n := newNodes(t, server)
-			binary := buildBinary(t)
-			silent, other := n.serve(binary, way), n.serve(binary, server)
-			crowd := n.startCrowd(1_000_000)
-			for range 32 {
-				n.waits.Go(func() { look(n.ctx, silent) })
-			}
-			network.slow(200*time.Millisecond, 2*time.Second)
-			begun := time.Now()
-			network.silence(3 * time.Second)
-			t.Logf("%d connections are silent", len(network.open()))
-			require.True(t, crowd.want(other, "meanwhile"))
-			t.Logf("the other process sells after %s", time.Since(begun).Round(time.Millisecond))
-			require.True(t, crowd.want(silent, "then"))
-			t.Logf("it sells again after %s", time.Since(begun).Round(time.Millisecond))
-			n.stop()
-			last := n.last()
-			crowd.requireTold(last)
-			last.requireClean()
+	servers := []string{postgresURL(t)}
+	if server := mysqlURL(t); server != "" {
+		servers = append(servers, server)
+	}
+	binary := buildBinary(t)
+	var wg sync.WaitGroup
+	var shops []*nodes
+	var crowds []*crowd
+	for _, server := range servers {
+		networks, ways := newNetworks(t, server)
+		n := newNodes(t, server)
+		n.serve(binary, ways[0])
+		n.serve(binary, server)
+		shops, crowds = append(shops, n), append(crowds, n.startCrowd(1_000_000))
+		for range 32 {
+			n.waits.Go(func() { look(n.ctx, n.shops[0]) })
+		}
+		wg.Go(func() {
+			networks[0].slow(200*time.Millisecond, 2*time.Second)
+			networks[0].silence(3 * time.Second)
+			t.Logf("%d connections are silent", len(networks[0].open()))
 		})
+	}
+	wg.Wait()
+	for i, n := range shops {
+		crowds[i].requireMore(n.shops[1], "of two processes the one that is not silent")
+	}
+	for i, n := range shops {
+		crowds[i].requireMore(n.shops[0], "the silent one")
+		n.stop()
+		last := n.last()
+		crowds[i].requireTold(last)
+		last.requireClean()
 	}
 }
 
@@ -211,6 +208,25 @@ func (c *crowd) want(s *shop, key string) (left bool) {
 	return false
 }
 
+// requireMore proves that a process sells again.
+func (c *crowd) requireMore(s *shop, who string) {
+	c.t.Helper()
+	start := time.Now()
+	require.True(c.t, c.want(s, strings.ReplaceAll(who, " ", "-")))
+	c.t.Logf("%s sells, after %s", who, time.Since(start).Round(time.Millisecond))
+}
+
+// requireSoldOut proves that the crowd got all that there was and not more. Where some
+// is left, it is still for sale.
+func (c *crowd) requireSoldOut(last *shop) {
+	c.t.Helper()
+	for k := 0; c.want(last, fmt.Sprintf("last-%d", k)); k++ {
+	}
+	require.Len(c.t, c.got, few)
+	c.requireTold(last)
+	last.requireClean()
+}
+
 // requireTold proves that each who was told so has an order of his own, and that nobody
 // has another.
 func (c *crowd) requireTold(last *shop) {
@@ -240,6 +256,16 @@ type network struct {
 	mu    sync.Mutex
 	moves chan struct{} // closed as long as bytes move
 	links map[*link]bool
+}
+
+// newNetworks makes a way to each server, and returns the URLs by these ways.
+func newNetworks(t *testing.T, places ...string) (networks []*network, ways []string) {
+	t.Helper()
+	for _, place := range places {
+		n, way := newNetwork(t, place)
+		networks, ways = append(networks, n), append(ways, way)
+	}
+	return networks, ways
 }
 
 // newNetwork makes a way to the server of a URL, and returns the URL by that way.
