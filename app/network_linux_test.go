@@ -63,7 +63,7 @@ func testSeed(t *testing.T) uint64 {
 }
 
 // troubled is how long the networks are at fault.
-const troubled = 16 * time.Second
+const troubled = 18 * time.Second
 
 // trouble lets all networks fail, each in an order of its own.
 func trouble(t *testing.T, networks []*network) {
@@ -105,10 +105,10 @@ var faults = []struct {
 	{"slow", func(n *network, _ *rand.Rand) { n.slow(20*time.Millisecond, 2*time.Second) }},
 	{"very slow", func(n *network, _ *rand.Rand) { n.slow(300*time.Millisecond, 2*time.Second) }},
 	{"a stall", func(n *network, r *rand.Rand) { n.stall(within(r, 500*time.Millisecond, 4*time.Second)) }},
-	{"a cut", func(n *network, _ *rand.Rand) { n.cut() }},
+	{"cuts", func(n *network, r *rand.Rand) { n.cutOften(r, cutBefore) }},
+	{"cuts before the answer", func(n *network, r *rand.Rand) { n.cutOften(r, cutAfter) }},
+	{"cuts, and late deliveries", func(n *network, r *rand.Rand) { n.cutOften(r, deliverLate) }},
 	{"a cut, and nothing connects", func(n *network, _ *rand.Rand) { n.cutOff(time.Second) }},
-	{"answers are lost", func(n *network, _ *rand.Rand) { n.loseAnswers() }},
-	{"the last is delivered late", func(n *network, r *rand.Rand) { n.deliverLate(within(r, 100*time.Millisecond, 3*time.Second)) }},
 }
 
 // TestSilence: the network of one of two processes becomes slow, so that it opens all the
@@ -343,18 +343,30 @@ func (n *network) silence(during time.Duration) {
 	n.silent.Store(false)
 }
 
-// loseAnswers cuts each connection when its server next answers: what it was asked is
-// done, and nobody hears of it.
-func (n *network) loseAnswers() {
-	for _, l := range n.open() {
-		l.mute.Store(true)
-	}
+// end is how a connection ends: at a chunk that its client sends.
+type end struct {
+	how   int
+	later atomic.Int32 // after so many others
+	late  time.Duration
 }
 
-// deliverLate cuts each client off when it next asks, and the server gets that late.
-func (n *network) deliverLate(after time.Duration) {
-	for _, l := range n.open() {
-		l.late.Store(int64(after))
+// The ways to end.
+const (
+	cutBefore   = iota // the server does not get it
+	cutAfter           // the server gets it, and its answer is lost
+	deliverLate        // the client is cut off, and the server gets it late
+)
+
+// cutOften ends all connections for a second, one soon after the other: some within a
+// transaction, at its commit or before.
+func (n *network) cutOften(random *rand.Rand, how int) {
+	for range 6 {
+		for _, l := range n.open() {
+			e := &end{how: how, late: within(random, 100*time.Millisecond, 3*time.Second)}
+			e.later.Store(random.Int32N(4))
+			l.ending.CompareAndSwap(nil, e)
+		}
+		time.Sleep(150 * time.Millisecond)
 	}
 }
 
@@ -389,8 +401,8 @@ type link struct {
 	client, server net.Conn
 	end            func() // may be called by many
 	ended          chan struct{}
+	ending         atomic.Pointer[end] // nil: it does not
 	frozen, mute   atomic.Bool
-	late           atomic.Int64 // in ns; 0: not
 }
 
 func (l *link) close() {
@@ -437,14 +449,20 @@ func (l *link) wait() bool {
 
 // ask tells whether the server gets a chunk as usual.
 func (l *link) ask(chunk []byte) bool {
-	late := time.Duration(l.late.Load())
-	if late == 0 {
+	e := l.ending.Load()
+	if e == nil || e.later.Add(-1) >= 0 {
 		return true
 	}
-	_ = l.client.Close()
-	time.Sleep(late)
-	_, _ = l.server.Write(chunk)
-	time.Sleep(late) // its answer ends the connection sooner
+	switch e.how {
+	case cutAfter:
+		l.mute.Store(true)
+		return true
+	case deliverLate:
+		_ = l.client.Close()
+		time.Sleep(e.late)
+		_, _ = l.server.Write(chunk)
+		time.Sleep(time.Second) // its answer ends the connection sooner
+	}
 	return false
 }
 
