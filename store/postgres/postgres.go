@@ -32,7 +32,9 @@ const (
 
 // serverSettings are the run-time parameters of a connection, where the URL does
 // not set them otherwise. The timeouts end what a dead or stuck client left
-// behind. The planner's are there because every statement is prepared, finds its
+// behind. They do not run while the server waits for the rest of a flight: what a
+// machine has left that was lost while it sent a commit, with the counters locked, is
+// ended by the keepalives, after 15 seconds. The planner's are there because every statement is prepared, finds its
 // rows by key, one by one, and must not be planned anew or by the statistics of a
 // table that was empty when the server first saw it.
 var serverSettings = map[string]string{
@@ -41,6 +43,9 @@ var serverSettings = map[string]string{
 	"statement_timeout":                   "15s",
 	"lock_timeout":                        "5s",
 	"idle_in_transaction_session_timeout": "5s",
+	"tcp_keepalives_idle":                 "5",
+	"tcp_keepalives_interval":             "5",
+	"tcp_keepalives_count":                "2",
 	"plan_cache_mode":                     "force_generic_plan",
 	"enable_seqscan":                      "off",
 	"enable_hashjoin":                     "off",
