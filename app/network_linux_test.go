@@ -220,7 +220,8 @@ func (c *crowd) requireMore(s *shop, who string) {
 // is left, it is still for sale.
 func (c *crowd) requireSoldOut(last *shop) {
 	c.t.Helper()
-	for k := 0; c.want(last, fmt.Sprintf("last-%d", k)); k++ {
+	for k := 0; c.want(last, fmt.Sprintf("last-%d", k)); {
+		k++
 	}
 	require.Len(c.t, c.got, few)
 	c.requireTold(last)
