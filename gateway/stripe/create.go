@@ -136,10 +136,11 @@ func (f *form) addItem(at string, item lineItem) {
 
 // sessionEnd is when a session should die: as wanted, within Stripe's bounds. A
 // repeated create must ask for the very same, or Stripe refuses its key; so the
-// lower bound is counted from the attempt's making, not from now.
+// lower bound is counted from the attempt's making, not from now: that is the database's
+// time, of which this process's clock may be a little short.
 func sessionEnd(wanted, made, now time.Time) time.Time {
 	least := made.Add(minSession + repeatSlack)
-	if made.After(now) || least.Before(now.Add(minSession+time.Minute)) {
+	if made.After(now.Add(repeatSlack)) || least.Before(now.Add(minSession+time.Minute)) {
 		least = now.Add(minSession + repeatSlack)
 	}
 	most := least.Add(maxSession - minSession - 2*repeatSlack)

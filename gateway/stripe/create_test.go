@@ -33,6 +33,9 @@ func TestSessionEnd(t *testing.T) {
 		"as wanted":                  {made.Add(2 * time.Hour), made, made, made.Add(2 * time.Hour)},
 		"too late":                   {made.Add(100 * time.Hour), made, made, made.Add(23*time.Hour + 50*time.Minute)},
 		"repeated soon, the same":    {made.Add(15 * time.Minute), made, made.Add(8 * time.Minute), least},
+		"by a clock that is behind":  {made.Add(15 * time.Minute), made, made.Add(-time.Minute), least},
+		"by one that is ahead":       {made.Add(15 * time.Minute), made, made.Add(time.Minute), least},
+		"too late, by one behind":    {made.Add(100 * time.Hour), made, made.Add(-9 * time.Minute), made.Add(23*time.Hour + 50*time.Minute)},
 		"repeated late, still legal": {made.Add(15 * time.Minute), made, made.Add(time.Hour), made.Add(time.Hour + 40*time.Minute)},
 		"an id without a time":       {made, made.Add(900 * time.Hour), made, least},
 	} {
