@@ -74,12 +74,14 @@ func (n *nodes) freed(s *shop, sku string, since time.Time) bool {
 	n.t.Helper()
 	a := s.call("POST", "/checkout", s.pk, basket(sku, 1))
 	after := time.Since(since)
-	if a.status == 201 {
+	switch {
+	case a.status == 201:
 		require.Greater(n.t, after, holdTTL, "%s was sold while it was held", sku)
 		n.t.Logf("%s was free after %s", sku, after.Round(time.Millisecond))
 		return true
+	case a.status != 503: // of a busy machine
+		require.Equal(n.t, "out_of_stock", a.text("code"), "%s", a.body)
 	}
-	require.Equal(n.t, "out_of_stock", a.text("code"), "%s", a.body)
 	require.Less(n.t, after, holdTTL+lateBy, "the hold of %s does not end", sku)
 	return false
 }
