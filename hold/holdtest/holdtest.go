@@ -19,10 +19,10 @@ import (
 )
 
 // Times are those that the gates of the suite have: it waits for each of them.
-var Times = hold.Times{Fresh: 400 * time.Millisecond, Probe: 200 * time.Millisecond, Outdated: 600 * time.Millisecond, TTL: 500 * time.Millisecond}
+var Times = hold.Times{Fresh: 2 * time.Second, Probe: time.Second, Outdated: 3 * time.Second, TTL: 4 * time.Second}
 
 // Patience is how long the suite waits for what must come.
-const Patience = 10 * time.Second
+const Patience = 30 * time.Second
 
 // Harness makes gates.
 type Harness struct {
