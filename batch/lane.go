@@ -93,7 +93,13 @@ func (l *Lane[ID, C, R]) draw(air *flight[C, R], head []*item[C, R]) (batch []*i
 		}
 		batch = append(batch, it)
 	}
-	for size := l.size(air, len(batch)); len(batch) < size; {
+	return l.top(batch, l.size(air, len(batch)))
+}
+
+// top fills a batch up to a size with those who wait. open is false once the queue has
+// been closed and is empty.
+func (l *Lane[ID, C, R]) top(batch []*item[C, R], size int) (_ []*item[C, R], open bool) {
+	for len(batch) < size {
 		select {
 		case it, ok := <-l.queue:
 			if !ok {
@@ -105,22 +111,6 @@ func (l *Lane[ID, C, R]) draw(air *flight[C, R], head []*item[C, R]) (batch []*i
 		}
 	}
 	return batch, true
-}
-
-// top adds to a batch who came since it was drawn.
-func (l *Lane[ID, C, R]) top(batch []*item[C, R]) []*item[C, R] {
-	for len(batch) < l.cfg.MaxBatch {
-		select {
-		case it, ok := <-l.queue:
-			if !ok {
-				return batch // the next draw sees it, too
-			}
-			batch = append(batch, it)
-		default:
-			return batch
-		}
-	}
-	return batch
 }
 
 // size is how many commands to draw at most. Many are shared out between the
@@ -151,7 +141,8 @@ func (l *Lane[ID, C, R]) advance(air *flight[C, R], batch []*item[C, R]) (head [
 	}
 	if err != nil || prepared == nil {
 		l.committer.Turn(ctx)
-		return l.process(l.top(batch)), nil // meets the same error again, if it has not passed
+		batch, _ = l.top(batch, l.cfg.MaxBatch) // the next draw sees that the queue is closed, too
+		return l.process(batch), nil            // meets the same error again, if it has not passed
 	}
 	items, outcomes, deferred := l.split(batch, prepared.Outcomes())
 	next = &flight[C, R]{items: items, outcomes: outcomes, ended: make(chan struct{}), told: make(chan struct{})}

@@ -98,14 +98,19 @@ const (
 	sessionTime = 40 * time.Minute // of a page of the gateway's
 )
 
+// lock holds a unit of the popular product for a session of its own.
+func (c *caller) lock() error {
+	_, err := c.engine.Do(context.Background(), saga.HoldStock{
+		SessionID: c.key(), Items: []checkout.Item{{SKU: sku(0), Qty: 1}}, TTL: holdTTL, Fresh: true,
+	})
+	return err
+}
+
 func localHot(l *local) func(int) op {
 	return func(worker int) op {
 		c := l.caller(worker)
 		return func(p *probe) (bool, error) {
-			_, err := l.engine.Do(context.Background(), saga.HoldStock{
-				SessionID: c.key(), Items: []checkout.Item{{SKU: sku(0), Qty: 1}}, TTL: holdTTL, Fresh: true,
-			})
-			if err != nil {
+			if err := c.lock(); err != nil {
 				return false, err
 			}
 			p.step(0, p.begun)
@@ -119,13 +124,7 @@ func localSoldout(l *local) func(int) op {
 	return func(worker int) op {
 		c := l.caller(worker)
 		return func(p *probe) (bool, error) {
-			_, err := l.engine.Do(context.Background(), saga.HoldStock{
-				SessionID: c.key(), Items: []checkout.Item{{SKU: sku(0), Qty: 1}}, TTL: holdTTL, Fresh: true,
-			})
-			if err == nil {
-				return false, nil
-			}
-			if checkout.CodeOf(err) != checkout.CodeOutOfStock {
+			if err := c.lock(); err == nil || checkout.CodeOf(err) != checkout.CodeOutOfStock {
 				return false, err
 			}
 			p.step(0, p.begun)

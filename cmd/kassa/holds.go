@@ -25,7 +25,7 @@ func (c holdsRebuild) Run(ctx context.Context) error {
 	if cfg.Gate.URL == "" {
 		return errors.New("no admission gate is configured: set gate.url")
 	}
-	return withStore(ctx, c.Config, func(s store.Store) error {
+	return onStore(ctx, cfg, func(s store.Store) error {
 		gate, err := app.OpenGate(ctx, cfg, adapters, s)
 		if err != nil {
 			return err

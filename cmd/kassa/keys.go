@@ -79,11 +79,16 @@ func (c keysRevoke) Run(ctx context.Context) error {
 }
 
 // withStore opens the configured store for a short job.
-func withStore(ctx context.Context, path string, job func(store.Store) error) (err error) {
+func withStore(ctx context.Context, path string, job func(store.Store) error) error {
 	cfg, err := app.LoadConfig(path)
 	if err != nil {
 		return err
 	}
+	return onStore(ctx, cfg, job)
+}
+
+// onStore is withStore of a configuration that has been read.
+func onStore(ctx context.Context, cfg app.Config, job func(store.Store) error) (err error) {
 	s, err := app.OpenStore(ctx, cfg, adapters, app.Administer)
 	if err != nil {
 		return err
